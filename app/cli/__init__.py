@@ -1,0 +1,24 @@
+"""The command line `zjw`: one file a topic, loaded only when called for, so that `zjw --help` stays instant."""
+
+from importlib import import_module
+
+import click
+
+COMMANDS: dict[str, str] = {}
+"""Sub-command → module below `app.cli` that offers it as `command`."""
+
+
+class Topics(click.Group):
+    """A group whose commands are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        topic = COMMANDS.get(cmd_name)
+        return None if topic is None else import_module(f"{__name__}.{topic}").command
+
+
+@click.command(cls=Topics, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """综警网: the platform of a district's field forces."""
