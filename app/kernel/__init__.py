@@ -1,0 +1,1 @@
+"""The ground: what every package stands on. Imports nothing of the project."""
