@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from enum import StrEnum
-from math import asin, atan2, cos, hypot, isfinite, pi, radians, sin, sqrt, tan
+from math import asin, atan, atan2, cos, hypot, isfinite, pi, radians, sin, sqrt, tan
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -82,7 +82,7 @@ def convert(lon: float, lat: float, source: Datum, target: Datum) -> Point:
 
 def distance_m(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
     """Metres between two WGS-84 points on the ellipsoid, by Lambert's formula: within 0.01 % save near antipodes."""
-    beta1, beta2 = (atan2((1 - _WGS84_FLATTENING) * tan(radians(lat)), 1.0) for lat in (lat1, lat2))
+    beta1, beta2 = (atan((1 - _WGS84_FLATTENING) * tan(radians(lat))) for lat in (lat1, lat2))
     half = sin((beta2 - beta1) / 2) ** 2 + cos(beta1) * cos(beta2) * sin(radians(lon2 - lon1) / 2) ** 2
     sigma = 2 * asin(min(1.0, sqrt(half)))
     if half == 0.0 or half > 1.0 - 1e-9:  # the same point; antipodes, where the term diverges
