@@ -4,15 +4,14 @@ import asyncio
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from contextvars import Token
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import asyncpg
 import msgspec
 import shapely
-from piccolo.engine.base import BaseTransaction
 from piccolo.engine.postgres import PostgresEngine
 from shapely.geometry.base import BaseGeometry
 
@@ -80,7 +79,7 @@ async def _keep_session(connection: Any) -> None:
     """Return a connection as it is: all settings and locks of ours end with their transaction (saves a round trip)."""
 
 
-class Transaction(BaseTransaction):
+class Transaction:
     """One transaction of one district; inside another of the same task it is a savepoint.
 
     Stock Piccolo 1.38 leaks the connection when COMMIT fails, makes nested transactions no-ops and leaks in `gather`.
@@ -91,17 +90,17 @@ class Transaction(BaseTransaction):
     def __init__(self, engine: "Engine", district: str | None) -> None:
         self._engine = engine
         self.district = district
-        self._root: Transaction | None = engine.current_transaction.get()
+        self._root: Transaction | None = engine.running.get()
         self._depth = 0
         self._task: asyncio.Task[Any] | None = None
         self._token: Token[Any] | None = None
         self.connection: Any = None
         self.callbacks: list[Callable[[], None]] = []
 
-    async def __aenter__(self) -> "Transaction":
+    async def __aenter__(self) -> Self:
         if self._root is not None:
             await self._enter_savepoint(self._root)
-            return self._root
+            return self
         opening = "BEGIN"
         if self.district is not None:
             schema = schema_of(self.district)
@@ -114,7 +113,7 @@ class Transaction(BaseTransaction):
             await self._give_back()
             raise
         self._task = asyncio.current_task()
-        self._token = self._engine.current_transaction.set(self)
+        self._token = self._engine.running.set(self)
         return self
 
     async def _enter_savepoint(self, root: "Transaction") -> None:
@@ -140,7 +139,7 @@ class Transaction(BaseTransaction):
             await self.connection.execute("COMMIT" if exc is None else "ROLLBACK")
         finally:
             if self._token is not None:
-                self._engine.current_transaction.reset(self._token)
+                self._engine.running.reset(self._token)
             await self._give_back()
         if exc is None:
             for callback in self.callbacks:
@@ -157,12 +156,14 @@ class Transaction(BaseTransaction):
     async def _give_back(self) -> None:
         """Release the connection; one that cannot be brought out of its transaction is closed, never reused."""
         connection, self.connection = self.connection, None
+        clean = False
         try:
             if connection.is_in_transaction():
                 await connection.execute("ROLLBACK")
-        except BaseException:
-            connection.terminate()
+            clean = True
         finally:
+            if not clean:
+                connection.terminate()
             await self._engine.release(connection)
 
 
@@ -171,6 +172,7 @@ class Engine(PostgresEngine):
 
     def __init__(self) -> None:
         super().__init__(config={}, extensions=())
+        self.running: ContextVar[Any] = self.current_transaction
 
     async def check_version(self) -> None:
         """Do nothing: the stock engine connects while it is constructed."""
@@ -233,7 +235,7 @@ def transaction(district: str) -> Any:
 
 def current() -> Transaction:
     """Return the transaction this task is in; NoTransaction outside one."""
-    running: Transaction | None = DB.current_transaction.get()
+    running: Transaction | None = DB.running.get()
     if running is None:
         raise NoTransaction("open db.transaction(district) first")
     running.check_task()
