@@ -1,0 +1,138 @@
+"""Organisations as values, and the directory that answers who can own work in an area."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class Kind(StrEnum):
+    """What an organisation (单位) is."""
+
+    CENTRE = "centre"  # 区社会治理中心
+    TOWN_CENTRE = "town_centre"  # 镇街社会治理中心
+    DEPARTMENT = "department"  # 区级部门
+    STATION = "station"  # 村社站
+    FORCE_UNIT = "force_unit"  # 镇街一支力量
+    TEAM = "team"  # 一支力量的班组
+    SQUAD = "squad"  # 小分队, members of several forces
+
+
+class Force(StrEnum):
+    """The three forces (力量) that are scored separately."""
+
+    ENFORCEMENT = "enforcement"  # 综合执法
+    POLICE = "police"  # 公安
+    GRID = "grid"  # 网格
+
+
+class Organisation(Struct, frozen=True, kw_only=True):
+    """A centre, department, station, force unit, team or squad that can own work in the subtree of its area."""
+
+    id: UUID
+    kind: Kind
+    name: str
+    code: str
+    area: str
+    force: Force | None = None
+    parent: UUID | None = None
+    successor: UUID | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    source: str = ""
+
+    def alive(self, at: datetime) -> bool:
+        """Whether it exists at that moment (the end is exclusive)."""
+        started = self.started_at is None or self.started_at <= at
+        return started and (self.ended_at is None or at < self.ended_at)
+
+
+class Directory:
+    """All organisations of a district as of one moment; ended ones are kept, so that old work still has a name.
+
+    Pure and immutable once built; a look-up never asks the database. Areas are codes whose prefixes are their ancestors.
+    """
+
+    def __init__(self, organisations: Iterable[Organisation], at: datetime) -> None:
+        self.at = at
+        self.by_id: Mapping[UUID, Organisation] = {each.id: each for each in organisations}
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[Kind, str, Force | None], list[Organisation]]:
+        places: dict[tuple[Kind, str, Force | None], list[Organisation]] = {}
+        for each in sorted(self.by_id.values(), key=lambda organisation: organisation.code):
+            if each.alive(self.at):
+                places.setdefault((each.kind, each.area, each.force), []).append(each)
+        return places
+
+    @cached_property
+    def _departments(self) -> dict[str, Organisation]:
+        found: dict[str, Organisation] = {}
+        for each in self.by_id.values():
+            if each.kind is Kind.DEPARTMENT and each.alive(self.at):
+                found[each.code] = found[each.name] = each
+        return found
+
+    def get(self, organisation: UUID) -> Organisation | None:
+        """The organisation of that id, ended or not."""
+        return self.by_id.get(organisation)
+
+    def all(self, kind: Kind, area: str, force: Force | None = None) -> list[Organisation]:
+        """Living organisations of that kind whose area is exactly `area`, by code."""
+        return list(self._by_place.get((kind, area, force), ()))
+
+    def find(self, kind: Kind, area: str, force: Force | None = None) -> Organisation | None:
+        """The living organisation of that kind whose area is `area` or the nearest area above it; lowest code first."""
+        for length in (15, 12, 9, 6):
+            if length <= len(area) and (here := self._by_place.get((kind, area[:length], force))):
+                return here[0]
+        return None
+
+    def department(self, name_or_code: str) -> Organisation | None:
+        """The living department of that name or code."""
+        return self._departments.get(name_or_code)
+
+    def centre(self) -> Organisation | None:
+        """The district centre (区社会治理中心)."""
+        return next(
+            (each for each in self.by_id.values() if each.kind is Kind.CENTRE and each.alive(self.at)),
+            None,
+        )
+
+    def current(self, organisation: UUID) -> Organisation | None:
+        """Who does its work now: the end of the chain of successors; None when the chain ends in nobody alive."""
+        seen: set[UUID] = set()
+        here = self.by_id.get(organisation)
+        while here is not None and not here.alive(self.at):
+            if here.successor is None or here.id in seen:
+                return None
+            seen.add(here.id)
+            here = self.by_id.get(here.successor)
+        return here
+
+    def ancestors(self, organisation: UUID) -> frozenset[UUID]:
+        """The organisation itself and everybody above it."""
+        found: set[UUID] = set()
+        here = self.by_id.get(organisation)
+        while here is not None and here.id not in found:
+            found.add(here.id)
+            here = None if here.parent is None else self.by_id.get(here.parent)
+        return frozenset(found)
+
+    def below(self, organisation: UUID) -> frozenset[UUID]:
+        """The organisation itself and everybody below it."""
+        children: dict[UUID, list[UUID]] = {}
+        for each in self.by_id.values():
+            if each.parent is not None:
+                children.setdefault(each.parent, []).append(each.id)
+        found: set[UUID] = set()
+        waiting = [organisation]
+        while waiting:
+            here = waiting.pop()
+            if here not in found:
+                found.add(here)
+                waiting.extend(children.get(here, ()))
+        return frozenset(found)
