@@ -1,0 +1,87 @@
+"""Real PostgreSQL and Valkey for every test: started once, a migrated template, a clone of it for each process.
+
+The services live in `ZJW_TEST_HOME` (default `.local/test`) and stay up between runs; `make test` gives them a folder of
+its own and removes it. Use one of:
+
+- `district`: inside a transaction of district 330109 that is rolled back afterwards (fast; the default choice);
+- `committed`: real commits; every table that was filled is emptied afterwards;
+- `redis`: an empty Valkey database of this process.
+"""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from app.embedded.services import Services
+from app.kernel import db
+from tests.tools import databases
+
+DISTRICT = "330109"
+NEIGHBOUR = "330110"
+
+
+@pytest.fixture(scope="session")
+def services() -> Services:
+    """Database and queue server of the tests, running."""
+    home = Path(os.environ.get("ZJW_TEST_HOME") or Path(__file__).parent.parent / ".local" / "test")
+    services = Services.at(home, durable=False)
+    services.start()
+    return services
+
+
+@pytest.fixture(scope="session")
+def database_url(services: Services) -> Iterator[str]:
+    """Address of this process's own database: migrated, with the empty districts 330109 and 330110."""
+    with databases.clone(services, (DISTRICT, NEIGHBOUR)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url(services: Services) -> Iterator[str]:
+    """Address of a Valkey database that no other test process uses."""
+    with databases.queue_number(services) as number:
+        yield services.valkey.url(number)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def database(database_url: str) -> AsyncIterator[str]:
+    """The kernel's engine with its pool started on `database_url`."""
+    db.configure(database_url)
+    await db.start(1, 12)
+    yield database_url
+    await db.stop()
+
+
+class _RollBack(Exception):
+    pass
+
+
+@pytest_asyncio.fixture
+async def district(database: str) -> AsyncIterator[str]:
+    """Inside `db.transaction("330109")`; whatever the test did is rolled back. Gives the district's code."""
+    try:
+        async with db.transaction(DISTRICT):
+            yield DISTRICT
+            raise _RollBack
+    except _RollBack:
+        pass
+
+
+@pytest_asyncio.fixture
+async def committed(database: str) -> AsyncIterator[str]:
+    """No transaction around the test: commits are real; all filled tables are emptied afterwards. Gives the district."""
+    yield DISTRICT
+    await databases.empty(database)
+
+
+@pytest_asyncio.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of an empty Valkey database."""
+    client = Redis.from_url(redis_url)
+    await client.flushdb()
+    yield client
+    await client.aclose()

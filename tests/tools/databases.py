@@ -1,0 +1,109 @@
+"""Test databases: one migrated template per state of the migrations, a clone per process, quick emptying."""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+
+from app.embedded.services import Services, locked
+from migrations import runner
+
+QUEUE_DATABASES = 64
+
+
+@contextmanager
+def clone(services: Services, districts: Sequence[str]) -> Iterator[str]:
+    """A database of this process alone, dropped at the end. Gives its address."""
+    name = f"zjw_test_{os.getpid()}"
+    with locked(services.home / "template.lock"):
+        asyncio.run(_clone(services, name, districts))
+    try:
+        yield services.postgres.url(name)
+    finally:
+        asyncio.run(_administer(services, f"drop database if exists {name} with (force)"))
+
+
+@contextmanager
+def queue_number(services: Services) -> Iterator[int]:
+    """The number of a Valkey database that no other process holds."""
+    for number in range(1, QUEUE_DATABASES):
+        handle = (services.home / f"queue-{number}.lock").open("a")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.close()
+            continue
+        with handle:
+            yield number
+        return
+    raise RuntimeError(f"all {QUEUE_DATABASES} databases of the queue are in use by other test runs")
+
+
+async def empty(dsn: str) -> None:
+    """Empties every filled table of every district; triggers that refuse this are passed over."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("set lock_timeout to '5s'")
+        await connection.execute("set session_replication_role to replica")
+        tables = await connection.fetch(
+            """
+            select format('%I.%I', schemaname, tablename) as name from pg_tables
+            where schemaname ~ '^d[0-9]{6}$' and tablename <> 'migration'
+            """
+        )
+        if filled := await _filled(connection, [row["name"] for row in tables]):
+            await connection.execute("truncate " + ", ".join(filled) + " cascade")
+    finally:
+        await connection.close()
+
+
+async def _filled(connection: "asyncpg.Connection[asyncpg.Record]", tables: Sequence[str]) -> list[str]:
+    if not tables:
+        return []
+    parts = [f"(select '{table}' as name where exists (select 1 from {table}))" for table in tables]
+    return [row["name"] for row in await connection.fetch(" union all ".join(parts))]
+
+
+async def _clone(services: Services, name: str, districts: Sequence[str]) -> None:
+    template = f"zjw_template_{_state(districts)}"
+    connection = await asyncpg.connect(services.postgres.url("postgres"))
+    try:
+        names = {row["datname"] for row in await connection.fetch("select datname from pg_database")}
+        for old in names:
+            if old.startswith("zjw_template_") and old != template:
+                await connection.execute(f"drop database if exists {old} with (force)")
+            elif old.startswith("zjw_test_") and not Path(f"/proc/{old.rpartition('_')[2]}").exists():
+                await connection.execute(f"drop database if exists {old} with (force)")
+        if template not in names:
+            half = "zjw_template_half"
+            await connection.execute(f"drop database if exists {half} with (force)")
+            await connection.execute(f"create database {half}")
+            for code in districts:
+                await runner.add_district(services.postgres.url(half), code, f"District {code}", datetime.now(UTC))
+            await connection.execute(f"alter database {half} rename to {template}")
+        await connection.execute(f"drop database if exists {name} with (force)")
+        await connection.execute(f"create database {name} template {template}")
+    finally:
+        await connection.close()
+
+
+async def _administer(services: Services, statement: str) -> None:
+    connection = await asyncpg.connect(services.postgres.url("postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _state(districts: Sequence[str]) -> str:
+    """A short name for the present migrations: another text, another template."""
+    digest = hashlib.sha256(" ".join(districts).encode())
+    for path in sorted(Path(runner.__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
