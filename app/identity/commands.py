@@ -1,0 +1,371 @@
+"""What identity does: each function one use case in one transaction; slow hashing happens outside of it."""
+
+import asyncio
+from datetime import datetime
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from msgspec import Struct
+
+from app.identity import accounts, cipher, keys, store, tokens
+from app.identity.accounts import Account
+from app.identity.devices import Device, DeviceState
+from app.identity.keys import ApiKey, NewKey
+from app.identity.problems import (
+    AccountLocked,
+    AccountNotFound,
+    DeviceNotFound,
+    DeviceStolen,
+    KeyNotFound,
+    RefreshReused,
+    SessionNotFound,
+    TokenExpired,
+    WrongCredentials,
+)
+from app.identity.store import AccessView
+from app.kernel import db
+from app.kernel.actor import Actor, Membership
+from app.kernel.ids import new_id
+from app.kernel.problem import FieldError, Invalid, NotSignedIn
+
+_hasher = PasswordHasher()  # argon2id with RFC 9106's low-memory parameters
+_NO_ACCOUNT = "$argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+"""Checked for unknown usernames, so that they take as long to refuse as known ones."""
+
+_signing_key = b""
+
+
+class Tokens(Struct, frozen=True, kw_only=True):
+    """The answer to a sign-in; `expires_in` is the access token's life in seconds."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    token_type: str = "Bearer"
+    must_change_password: bool = False
+
+
+def configure(signing_key: bytes) -> None:
+    """Set the key that signs access tokens (at least 32 bytes)."""
+    global _signing_key
+    if len(signing_key) < 32:
+        raise ValueError("the signing key of access tokens has at least 32 bytes")
+    _signing_key = signing_key
+
+
+def read_token(token: str, now: datetime) -> tokens.Claims:
+    """Return the claims of an access token; TokenExpired when it is not valid at `now`."""
+    try:
+        return tokens.read(token, _signing_key, now)
+    except tokens.BadToken as error:
+        raise TokenExpired from error
+
+
+def _matches(password_hash: str, password: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+async def create_account(
+    district: str, username: str, name: str, password: str, now: datetime, *, must_change: bool = True
+) -> Account:
+    """Make a staff account; Invalid for a weak password or bad username, UsernameTaken for a name in use."""
+    username = username.strip().lower()
+    errors = accounts.password_errors(password, username)
+    if not 3 <= len(username) <= 64 or not username.isascii():
+        errors.append(FieldError("username", ("用户名为 3–64 个英文字符", "A username has 3 to 64 ASCII characters")))
+    if not name.strip():
+        errors.append(FieldError("name", ("姓名不能为空", "A name is needed")))
+    if errors:
+        raise Invalid(errors)
+    password_hash = await asyncio.to_thread(_hasher.hash, password)
+    account = Account(id=new_id(), username=username, name=name, must_change=must_change)
+    async with db.transaction(district):
+        await store.add_account(account, password_hash, now)
+    return account
+
+
+async def add_membership(district: str, account: UUID, membership: Membership, now: datetime) -> UUID:
+    """Give an account a role in an organisation over an area; AccountNotFound for an unknown account."""
+    membership_id = new_id()
+    async with db.transaction(district):
+        if await store.account(account) is None:
+            raise AccountNotFound
+        await store.add_membership(membership_id, account, membership, now)
+    _forget_all()
+    return membership_id
+
+
+async def end_membership(district: str, account: UUID, membership: UUID, now: datetime) -> None:
+    """Take a role away."""
+    async with db.transaction(district):
+        if not await store.end_membership(membership, account, now):
+            raise AccountNotFound
+    _forget_all()
+
+
+async def disable_account(district: str, account: UUID, now: datetime) -> None:
+    """Close an account and end all its sessions."""
+    async with db.transaction(district):
+        if await store.account(account) is None:
+            raise AccountNotFound
+        await store.disable(account, now)
+        await store.revoke_sessions(account, "disabled", now)
+    _forget_all()
+
+
+async def login(district: str, username: str, password: str, device: UUID | None, now: datetime) -> Tokens:
+    """Sign in; WrongCredentials, AccountLocked (with Retry-After) or DeviceStolen when refused.
+
+    A device seen for the first time is registered to the account.
+    """
+    async with db.transaction(district):
+        found = await store.credentials(username.strip().lower())
+    if found is not None and found.locked_until is not None and found.locked_until > now:
+        raise _locked(found.locked_until, now)
+    right = await asyncio.to_thread(_matches, found.password_hash if found else _NO_ACCOUNT, password)
+    if found is None or not right or found.disabled_at is not None:
+        if found is not None:
+            await _count_wrong(district, found.id, now)
+        raise WrongCredentials
+    async with db.transaction(district):
+        await store.clear_failures(found.id)
+        if device is not None:
+            await _admit_device(found.id, device, now)
+        return await _open_session(district, found.id, "staff", device, now, must_change=found.must_change)
+
+
+async def _count_wrong(district: str, account: UUID, now: datetime) -> None:
+    async with db.transaction(district):
+        until = accounts.locked_until(await store.count_failure(account), now)
+        if until is not None:
+            await store.set_lock(account, until)
+    if until is not None:
+        raise _locked(until, now)
+
+
+def _locked(until: datetime, now: datetime) -> AccountLocked:
+    return AccountLocked(headers={"Retry-After": str(max(1, round((until - now).total_seconds())))})
+
+
+async def _admit_device(account: UUID, device: UUID, now: datetime) -> None:
+    known = await store.lock_device(device)
+    if known is None:
+        await store.add_device(Device(id=device, account=account, name="", state=DeviceState.ACTIVE), now)
+    elif known.state is DeviceState.STOLEN:
+        raise DeviceStolen(wipe=True)
+    elif known.account != account:
+        raise DeviceNotFound
+
+
+async def _open_session(
+    district: str, subject: UUID, kind: str, device: UUID | None, now: datetime, *, must_change: bool = False
+) -> Tokens:
+    session = new_id()
+    await store.add_session(session, subject, kind, device, now)
+    return await _issue(district, subject, session, kind, now, must_change=must_change)
+
+
+async def _issue(
+    district: str, subject: UUID, session: UUID, kind: str, now: datetime, *, must_change: bool = False
+) -> Tokens:
+    refresh = tokens.new_refresh_token()
+    await store.add_refresh(tokens.digest(refresh), session, now, now + tokens.REFRESH_LIFE)
+    expires = now + tokens.ACCESS_LIFE
+    claims = tokens.Claims(
+        subject=subject,
+        session=session,
+        district=district,
+        kind="citizen" if kind == "citizen" else "staff",
+        expires=int(expires.timestamp()),
+    )
+    return Tokens(
+        access_token=tokens.issue(claims, _signing_key),
+        refresh_token=refresh,
+        expires_in=int(tokens.ACCESS_LIFE.total_seconds()),
+        must_change_password=must_change,
+    )
+
+
+async def login_citizen(district: str, openid: str, now: datetime) -> Tokens:
+    """Sign in the citizen a mini-program vouches for; the first sign-in makes the citizen."""
+    async with db.transaction(district):
+        subject = await store.citizen(tokens.digest(openid), new_id(), now)
+        return await _open_session(district, subject, "citizen", None, now)
+
+
+async def refresh(district: str, refresh_token: str, now: datetime) -> Tokens:
+    """Rotate a refresh token; one that comes a second time revokes its session (RefreshReused)."""
+    digest = tokens.digest(refresh_token)
+    async with db.transaction(district):
+        found = await store.lock_refresh(digest)
+        if found is None or found.revoked_at is not None or found.expires_at <= now:
+            raise TokenExpired
+        if found.used_at is None:
+            await store.use_refresh(digest, found.session, now)
+            return await _issue(district, found.subject, found.session, found.kind, now)
+        await store.revoke_session(found.session, found.subject, "refresh token reused", now)
+    _forget_all()
+    raise RefreshReused
+
+
+async def sessions(actor: Actor) -> list[store.SessionView]:
+    """Return the actor's open sessions."""
+    async with db.transaction(actor.district):
+        return await store.sessions(actor.id)
+
+
+async def logout(actor: Actor, session: UUID, now: datetime) -> None:
+    """End one session of the actor's own."""
+    async with db.transaction(actor.district):
+        if not await store.revoke_session(session, actor.id, "logout", now):
+            raise SessionNotFound
+    _forget_all()
+
+
+async def logout_everywhere(actor: Actor, now: datetime) -> int:
+    """End all sessions of the actor and return how many."""
+    async with db.transaction(actor.district):
+        ended = await store.revoke_sessions(actor.id, "logout everywhere", now)
+    _forget_all()
+    return ended
+
+
+async def change_password(actor: Actor, old: str, new: str, now: datetime) -> None:
+    """Replace the actor's password; all sessions but the present one end."""
+    async with db.transaction(actor.district):
+        found = await store.credentials_of(actor.id)
+        account = await store.account(actor.id)
+    if found is None or account is None or not await asyncio.to_thread(_matches, found.password_hash, old):
+        raise WrongCredentials
+    errors = accounts.password_errors(new, account.username, "new_password")
+    if new == old:
+        errors.append(FieldError("new_password", ("新密码不能与旧密码相同", "The new password is the old one")))
+    if errors:
+        raise Invalid(errors)
+    password_hash = await asyncio.to_thread(_hasher.hash, new)
+    async with db.transaction(actor.district):
+        await store.set_password(actor.id, password_hash, must_change=False)
+        for other in await store.sessions(actor.id):
+            if other.id != actor.session:
+                await store.revoke_session(other.id, actor.id, "password changed", now)
+    _forget_all()
+
+
+class Identified(Struct, frozen=True, kw_only=True):
+    """A request's actor; until a first password is replaced it may do nothing else."""
+
+    actor: Actor
+    must_change: bool = False
+
+
+CACHE_SECONDS = 2.0
+"""How long another process may go on with what it knows of a session (ADR 0004)."""
+_CACHE_SIZE = 20_000
+_known: dict[UUID, tuple[float, Identified]] = {}
+
+
+def _forget_all() -> None:
+    _known.clear()
+
+
+async def identify(claims: tokens.Claims, now: datetime) -> Identified:
+    """Return the actor of an access token; NotSignedIn when its session, account or device may no longer act."""
+    cached = _known.get(claims.session)
+    if cached is not None and cached[0] > now.timestamp():
+        return cached[1]
+    async with db.transaction(claims.district):
+        state = await store.session_state(claims.session, now)
+    if state is not None and state.device_state is DeviceState.STOLEN:
+        raise DeviceStolen(wipe=True)
+    if state is None or state.revoked_at is not None or state.disabled or state.subject != claims.subject:
+        raise TokenExpired
+    identified = Identified(
+        actor=Actor(
+            id=state.subject,
+            kind=claims.kind,
+            district=claims.district,
+            memberships=state.memberships,
+            device=state.device,
+            session=claims.session,
+        ),
+        must_change=state.must_change,
+    )
+    if len(_known) >= _CACHE_SIZE:
+        _forget_all()
+    _known[claims.session] = (now.timestamp() + CACHE_SECONDS, identified)
+    return identified
+
+
+async def identify_machine(district: str, key: str, now: datetime) -> tuple[Actor, ApiKey, str]:
+    """Return the actor of a machine's key, the key's data and its signing secret; NotSignedIn for a bad key."""
+    async with db.transaction(district):
+        found = await store.key_of(tokens.digest(key))
+        if found is None or found[0].revoked_at is not None:
+            raise NotSignedIn
+        known, sealed = found
+        if known.expires_at is not None and known.expires_at <= now:
+            raise NotSignedIn
+        if known.last_used_at is None or (now - known.last_used_at).total_seconds() > 60:
+            await store.touch_key(known.id, now)
+    actor = Actor(id=known.id, kind="machine", district=district, scopes=frozenset(known.scopes))
+    return actor, known, cipher.open_(sealed)
+
+
+async def use_nonce(key: UUID, nonce: str, now: datetime) -> bool:
+    """Claim a signed request's nonce in the caller's transaction; False when it is a replay."""
+    return await store.use_nonce(key, nonce, now)
+
+
+async def register_device(actor: Actor, device: UUID, name: str, now: datetime) -> Device:
+    """Register a phone to the actor; the same again changes nothing; DeviceNotFound when it is another person's."""
+    async with db.transaction(actor.district):
+        await _admit_device(actor.id, device, now)
+        found = await store.device(device)
+    if found is None:
+        raise DeviceNotFound
+    return found
+
+
+async def device(device_id: UUID) -> Device | None:
+    """Return a device in the caller's transaction."""
+    return await store.device(device_id)
+
+
+async def set_device_state(district: str, device_id: UUID, state: DeviceState, now: datetime) -> Device:
+    """Change what a device may do; a stolen one loses its sessions at once."""
+    async with db.transaction(district):
+        found = await store.lock_device(device_id)
+        if found is None:
+            raise DeviceNotFound
+        await store.set_device_state(device_id, state, now)
+    _forget_all()
+    return Device(id=found.id, account=found.account, name=found.name, state=state)
+
+
+async def create_key(
+    district: str, source: str, scopes: list[str], now: datetime, expires_at: datetime | None = None
+) -> NewKey:
+    """Make a machine's key and signing secret; they are returned here and never again."""
+    key, secret = keys.new_key()
+    data = ApiKey(id=new_id(), source=source, scopes=scopes, created_at=now, expires_at=expires_at)
+    async with db.transaction(district):
+        await store.add_key(data, tokens.digest(key), cipher.seal(secret))
+    return NewKey(id=data.id, source=source, key=key, secret=secret)
+
+
+async def revoke_key(district: str, key: UUID, now: datetime) -> None:
+    """Revoke a machine's key."""
+    async with db.transaction(district):
+        if not await store.revoke_key(key, now):
+            raise KeyNotFound
+
+
+async def log_access(actor: Actor, action: str, object_: str, reason: str | None, now: datetime) -> None:
+    """Write who looked at what and why, in the caller's transaction."""
+    await store.add_access(
+        AccessView(id=new_id(), at=now, actor=actor.id, kind=actor.kind, action=action, object=object_, reason=reason)
+    )

@@ -1,0 +1,50 @@
+"""The rights matrix: which role reaches which objects with which action. Data; the docs print it, a test walks it.
+
+Reach: `-` none; `own` objects of the person; `org` objects of the organisations of the membership;
+`area` those and all in the area of the membership and below; `all` the whole district.
+Machines and devices act within the scopes of their key, whatever this table says of people.
+"""
+
+from app.kernel.actor import Role
+
+COLUMNS = (
+    Role.GRID_WORKER,
+    Role.OFFICER,
+    Role.SQUAD_LEADER,
+    Role.STATION,
+    Role.TOWN_CENTRE,
+    Role.TOWN_MANAGER,
+    Role.DEPARTMENT,
+    Role.DISTRICT_CENTRE,
+    Role.AUDITOR,
+    Role.ADMINISTRATOR,
+    "citizen",
+)
+
+REACHES = ("-", "own", "org", "area", "all")
+
+TABLE = """
+action              grid  offic squad stat  town  manag dept  distr audit admin citizen
+session.manage      own   own   own   own   own   own   own   own   own   own   own
+device.register     own   own   own   own   own   own   own   own   own   own   -
+device.manage       -     -     -     -     -     -     -     -     -     all   -
+account.manage      -     -     -     -     -     -     -     -     -     all   -
+key.manage          -     -     -     -     -     -     -     -     -     all   -
+access_log.read     -     -     -     -     -     -     -     -     all   -     -
+dead_letter.read    -     -     -     -     -     -     -     -     -     all   -
+dead_letter.replay  -     -     -     -     -     -     -     -     -     all   -
+"""
+
+
+def parse(table: str) -> dict[str, dict[str, str]]:
+    """Return action → column → reach; ValueError for a row that does not fit the columns."""
+    actions: dict[str, dict[str, str]] = {}
+    for line in table.strip().splitlines()[1:]:
+        action, *cells = line.split()
+        if len(cells) != len(COLUMNS) or not set(cells) <= set(REACHES):
+            raise ValueError(f"rights matrix: bad row {action!r}")
+        actions[action] = dict(zip(COLUMNS, cells, strict=True))
+    return actions
+
+
+ACTIONS = parse(TABLE)

@@ -1,0 +1,417 @@
+"""Every query of identity; the caller opens the transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from asyncpg.exceptions import UniqueViolationError
+from msgspec import Struct
+
+from app.identity.accounts import Account
+from app.identity.devices import Device, DeviceState
+from app.identity.keys import ApiKey
+from app.identity.problems import UsernameTaken
+from app.kernel import db
+from app.kernel.actor import Membership
+
+
+T = TypeVar("T")
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """What sign-in needs of an account."""
+
+    id: UUID
+    password_hash: str
+    must_change: bool
+    failures: int
+    locked_until: datetime | None
+    disabled_at: datetime | None
+
+
+class SessionState(Struct, frozen=True, kw_only=True):
+    """All that decides whether a session may act, and as whom."""
+
+    subject: UUID
+    kind: str
+    revoked_at: datetime | None
+    device: UUID | None
+    device_state: DeviceState | None
+    disabled: bool
+    must_change: bool
+    memberships: tuple[Membership, ...]
+
+
+class Refresh(Struct, frozen=True, kw_only=True):
+    """A refresh token with its session."""
+
+    session: UUID
+    expires_at: datetime
+    used_at: datetime | None
+    revoked_at: datetime | None
+    subject: UUID
+    kind: str
+
+
+class SessionView(Struct, frozen=True, kw_only=True):
+    """A session as its owner sees it."""
+
+    id: UUID
+    device: UUID | None
+    created_at: datetime
+    refreshed_at: datetime
+
+
+class AccessView(Struct, frozen=True, kw_only=True):
+    """One line of the access log."""
+
+    id: UUID
+    at: datetime
+    actor: UUID
+    kind: str
+    action: str
+    object: str
+    reason: str | None
+
+
+def _as(rows: Sequence[Any], kind: type[T]) -> list[T]:
+    return [msgspec.convert(dict(row), kind) for row in rows]
+
+
+async def credentials(username: str) -> Credentials | None:
+    """Return what sign-in needs, or None for an unknown username."""
+    row = await db.fetchrow(
+        "select id, password_hash, must_change, failures, locked_until, disabled_at from account where username = $1",
+        username,
+    )
+    return None if row is None else msgspec.convert(dict(row), Credentials)
+
+
+async def credentials_of(account: UUID) -> Credentials | None:
+    """Return what a password change needs."""
+    row = await db.fetchrow(
+        "select id, password_hash, must_change, failures, locked_until, disabled_at from account where id = $1",
+        account,
+    )
+    return None if row is None else msgspec.convert(dict(row), Credentials)
+
+
+async def count_failure(account: UUID) -> int:
+    """Add one wrong password and return how many there are in a row."""
+    return await db.fetchval("update account set failures = failures + 1 where id = $1 returning failures", account)
+
+
+async def set_lock(account: UUID, until: datetime | None) -> None:
+    """Make the account wait."""
+    await db.execute("update account set locked_until = $2 where id = $1", account, until)
+
+
+async def clear_failures(account: UUID) -> None:
+    """Forget wrong passwords after a right one."""
+    await db.execute(
+        "update account set failures = 0, locked_until = null where id = $1 and (failures > 0 or locked_until is not null)",
+        account,
+    )
+
+
+async def add_account(account: Account, password_hash: str, now: datetime) -> None:
+    """Insert an account; UsernameTaken when there is one of that name."""
+    try:
+        await db.execute(
+            "insert into account (id, username, name, password_hash, must_change, created_at)"
+            " values ($1, $2, $3, $4, $5, $6)",
+            account.id,
+            account.username,
+            account.name,
+            password_hash,
+            account.must_change,
+            now,
+        )
+    except UniqueViolationError as error:
+        raise UsernameTaken(username=account.username) from error
+
+
+async def accounts(after: str, limit: int) -> list[Account]:
+    """Return accounts by username, from `after` on."""
+    return _as(
+        await db.fetch(
+            "select id, username, name, must_change, disabled_at is not null as disabled from account"
+            " where username > $1 order by username limit $2",
+            after,
+            limit,
+        ),
+        Account,
+    )
+
+
+async def account(account_id: UUID) -> Account | None:
+    """Return one account or None."""
+    rows = await db.fetch(
+        "select id, username, name, must_change, disabled_at is not null as disabled from account where id = $1",
+        account_id,
+    )
+    return _as(rows, Account)[0] if rows else None
+
+
+async def set_password(account_id: UUID, password_hash: str, must_change: bool) -> None:
+    """Replace the password."""
+    await db.execute(
+        "update account set password_hash = $2, must_change = $3, failures = 0, locked_until = null where id = $1",
+        account_id,
+        password_hash,
+        must_change,
+    )
+
+
+async def disable(account_id: UUID, now: datetime) -> None:
+    """Close an account."""
+    await db.execute("update account set disabled_at = $2 where id = $1 and disabled_at is null", account_id, now)
+
+
+async def add_membership(membership_id: UUID, account_id: UUID, membership: Membership, valid_from: datetime) -> None:
+    """Give an account a role from an instant on."""
+    await db.execute(
+        "insert into membership (id, account, role, organisation, area, valid_from) values ($1, $2, $3, $4, $5, $6)",
+        membership_id,
+        account_id,
+        membership.role.value,
+        membership.organisation,
+        membership.area,
+        valid_from,
+    )
+
+
+async def end_membership(membership_id: UUID, account_id: UUID, now: datetime) -> bool:
+    """End a membership; False when the account has none of that id."""
+    return (
+        await db.execute(
+            "update membership set valid_to = $3 where id = $1 and account = $2 and valid_to is null",
+            membership_id,
+            account_id,
+            now,
+        )
+        == 1
+    )
+
+
+async def session_state(session: UUID, now: datetime) -> SessionState | None:
+    """Return everything that decides on a request of this session, in one query."""
+    row = await db.fetchrow(
+        "select s.subject, s.kind, s.revoked_at, s.device, d.state as device_state,"
+        " coalesce(a.disabled_at is not null, c.erased_at is not null) as disabled,"
+        " coalesce(a.must_change, false) as must_change,"
+        " coalesce((select json_agg(json_build_object('role', m.role, 'organisation', m.organisation, 'area', m.area)"
+        "   order by m.area, m.role) from membership m where m.account = s.subject and m.valid_from <= $2"
+        "   and (m.valid_to is null or m.valid_to > $2)), '[]') as memberships"
+        " from session s left join device d on d.id = s.device left join account a on a.id = s.subject"
+        " left join citizen c on c.id = s.subject where s.id = $1",
+        session,
+        now,
+    )
+    return None if row is None else msgspec.convert(dict(row), SessionState)
+
+
+async def add_session(session: UUID, subject: UUID, kind: str, device: UUID | None, now: datetime) -> None:
+    """Open a session."""
+    await db.execute(
+        "insert into session (id, subject, kind, device, created_at, refreshed_at) values ($1, $2, $3, $4, $5, $5)",
+        session,
+        subject,
+        kind,
+        device,
+        now,
+    )
+
+
+async def sessions(subject: UUID) -> list[SessionView]:
+    """Return the open sessions of a subject, newest first."""
+    rows = await db.fetch(
+        "select id, device, created_at, refreshed_at from session where subject = $1 and revoked_at is null"
+        " order by refreshed_at desc",
+        subject,
+    )
+    return _as(rows, SessionView)
+
+
+async def revoke_session(session: UUID, subject: UUID, why: str, now: datetime) -> bool:
+    """Revoke one session of a subject; False when it has none of that id."""
+    return (
+        await db.execute(
+            "update session set revoked_at = $3, revoked_why = $4 where id = $1 and subject = $2 and revoked_at is null",
+            session,
+            subject,
+            now,
+            why,
+        )
+        == 1
+    )
+
+
+async def revoke_sessions(subject: UUID, why: str, now: datetime) -> int:
+    """Revoke all sessions of a subject and return how many."""
+    return await db.execute(
+        "update session set revoked_at = $2, revoked_why = $3 where subject = $1 and revoked_at is null",
+        subject,
+        now,
+        why,
+    )
+
+
+async def revoke_sessions_on(device: UUID, why: str, now: datetime) -> int:
+    """Revoke all sessions opened on a device."""
+    return await db.execute(
+        "update session set revoked_at = $2, revoked_why = $3 where device = $1 and revoked_at is null",
+        device,
+        now,
+        why,
+    )
+
+
+async def add_refresh(digest: str, session: UUID, issued_at: datetime, expires_at: datetime) -> None:
+    """Store the hash of a refresh token."""
+    await db.execute(
+        "insert into refresh_token (digest, session, issued_at, expires_at) values ($1, $2, $3, $4)",
+        digest,
+        session,
+        issued_at,
+        expires_at,
+    )
+
+
+async def lock_refresh(digest: str) -> Refresh | None:
+    """Lock a refresh token; None when it is not ours."""
+    row = await db.fetchrow(
+        "select r.session, r.expires_at, r.used_at, s.revoked_at, s.subject, s.kind from refresh_token r"
+        " join session s on s.id = r.session where r.digest = $1 for update of r, s",
+        digest,
+    )
+    return None if row is None else msgspec.convert(dict(row), Refresh)
+
+
+async def use_refresh(digest: str, session: UUID, now: datetime) -> None:
+    """Mark a refresh token as used."""
+    await db.execute("update refresh_token set used_at = $2 where digest = $1", digest, now)
+    await db.execute("update session set refreshed_at = $2 where id = $1", session, now)
+
+
+async def lock_device(device: UUID) -> Device | None:
+    """Lock and return a device."""
+    row = await db.fetchrow("select id, account, name, state from device where id = $1 for update", device)
+    return None if row is None else msgspec.convert(dict(row), Device)
+
+
+async def device(device_id: UUID) -> Device | None:
+    """Return a device."""
+    row = await db.fetchrow("select id, account, name, state from device where id = $1", device_id)
+    return None if row is None else msgspec.convert(dict(row), Device)
+
+
+async def devices_of(account_id: UUID) -> list[Device]:
+    """Return the devices of a person."""
+    return _as(
+        await db.fetch("select id, account, name, state from device where account = $1 order by id", account_id), Device
+    )
+
+
+async def add_device(new: Device, now: datetime) -> None:
+    """Register a device."""
+    await db.execute(
+        "insert into device (id, account, name, state, registered_at, changed_at) values ($1, $2, $3, $4, $5, $5)",
+        new.id,
+        new.account,
+        new.name,
+        new.state.value,
+        now,
+    )
+
+
+async def set_device_state(device_id: UUID, state: DeviceState, now: datetime) -> None:
+    """Change what a device may do."""
+    await db.execute("update device set state = $2, changed_at = $3 where id = $1", device_id, state.value, now)
+
+
+async def citizen(openid_hash: str, new_id: UUID, now: datetime) -> UUID:
+    """Return the citizen of an openid, made on first sight."""
+    return await db.fetchval(
+        "insert into citizen (id, openid_hash, created_at) values ($1, $2, $3)"
+        " on conflict (openid_hash) do update set openid_hash = excluded.openid_hash returning id",
+        new_id,
+        openid_hash,
+        now,
+    )
+
+
+async def add_key(key: ApiKey, digest: str, sealed_secret: str) -> None:
+    """Store a key's hash and its sealed secret."""
+    await db.execute(
+        "insert into api_key (id, digest, source, secret, scopes, created_at, expires_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7)",
+        key.id,
+        digest,
+        key.source,
+        sealed_secret,
+        key.scopes,
+        key.created_at,
+        key.expires_at,
+    )
+
+
+async def key_of(digest: str) -> tuple[ApiKey, str] | None:
+    """Return a key and its sealed secret by the key's hash."""
+    row = await db.fetchrow(
+        "select id, source, scopes, created_at, expires_at, last_used_at, revoked_at, secret from api_key"
+        " where digest = $1",
+        digest,
+    )
+    if row is None:
+        return None
+    values = dict(row)
+    secret = values.pop("secret")
+    return msgspec.convert(values, ApiKey), secret
+
+
+async def keys() -> list[ApiKey]:
+    """Return all keys (never the secrets)."""
+    rows = await db.fetch(
+        "select id, source, scopes, created_at, expires_at, last_used_at, revoked_at from api_key order by id"
+    )
+    return _as(rows, ApiKey)
+
+
+async def touch_key(key: UUID, now: datetime) -> None:
+    """Note that a key was used."""
+    await db.execute("update api_key set last_used_at = $2 where id = $1", key, now)
+
+
+async def revoke_key(key: UUID, now: datetime) -> bool:
+    """Revoke a key; False when there is none of that id in force."""
+    return await db.execute("update api_key set revoked_at = $2 where id = $1 and revoked_at is null", key, now) == 1
+
+
+async def use_nonce(key: UUID, nonce: str, now: datetime) -> bool:
+    """Claim a nonce; False when it came before."""
+    claimed = await db.execute(
+        "insert into used_nonce (api_key, nonce, used_at) values ($1, $2, $3) on conflict do nothing", key, nonce, now
+    )
+    return claimed == 1
+
+
+async def add_access(entry: AccessView) -> None:
+    """Write one line of the access log."""
+    await db.execute(
+        "insert into access_log (id, at, actor, kind, action, object, reason) values ($1, $2, $3, $4, $5, $6, $7)",
+        *msgspec.structs.astuple(entry),
+    )
+
+
+async def access_log(before: UUID | None, limit: int) -> list[AccessView]:
+    """Return the newest lines of the access log before an id."""
+    rows = await db.fetch(
+        "select id, at, actor, kind, action, object, reason from access_log where $1::uuid is null or id < $1"
+        " order by id desc limit $2",
+        before,
+        limit,
+    )
+    return _as(rows, AccessView)

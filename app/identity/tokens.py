@@ -1,0 +1,74 @@
+"""Access tokens (signed, short-lived, checked without the database) and refresh tokens (random, rotated, hashed)."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from msgspec import Struct
+
+from app.kernel.actor import ActorKind
+
+ACCESS_LIFE = timedelta(minutes=15)
+REFRESH_LIFE = timedelta(days=30)
+ALGORITHM = "HS256"
+
+
+class Claims(Struct, frozen=True, kw_only=True):
+    """What an access token says: whose it is, of which session, in which district, until when (unix seconds)."""
+
+    subject: UUID
+    session: UUID
+    district: str
+    kind: ActorKind
+    expires: int
+
+
+class BadToken(ValueError):
+    """The access token is damaged, forged or expired."""
+
+
+def issue(claims: Claims, key: bytes) -> str:
+    """Return a compact JWS (HS256) of the claims."""
+    return jwt.encode(
+        {"alg": ALGORITHM},
+        {
+            "sub": claims.subject.hex,
+            "sid": claims.session.hex,
+            "dst": claims.district,
+            "knd": claims.kind,
+            "exp": claims.expires,
+        },
+        OctKey.import_key(key),
+    )
+
+
+def read(token: str, key: bytes, now: datetime) -> Claims:
+    """Return the claims of a token that is whole and not expired at `now`; BadToken otherwise."""
+    try:
+        claims = jwt.decode(token, OctKey.import_key(key), algorithms=[ALGORITHM]).claims
+        read_claims = Claims(
+            subject=UUID(claims["sub"]),
+            session=UUID(claims["sid"]),
+            district=claims["dst"],
+            kind=claims["knd"],
+            expires=claims["exp"],
+        )
+    except (JoseError, KeyError, ValueError, TypeError) as error:
+        raise BadToken("not a token of ours") from error
+    if read_claims.expires <= now.timestamp():
+        raise BadToken("expired")
+    return read_claims
+
+
+def new_refresh_token() -> str:
+    """Return a random refresh token (256 bits)."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> str:
+    """Return the hash under which a random secret is stored: `sha256:<hex>`. It has 256 bits, so no salt is needed."""
+    return "sha256:" + hashlib.sha256(secret.encode()).hexdigest()
