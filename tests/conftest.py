@@ -17,6 +17,8 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from app.embedded.services import Services
+from app.identity import cipher
+from app.identity import commands as identity
 from app.kernel import db
 from tests.tools import databases
 
@@ -51,6 +53,8 @@ def redis_url(services: Services) -> Iterator[str]:
 async def database(database_url: str) -> AsyncIterator[str]:
     """The kernel's engine with its pool started on `database_url`."""
     db.configure(database_url)
+    cipher.configure("test", {"test": bytes(range(32))})
+    identity.configure(b"a signing key for tests, 32 bytes")
     await db.start(1, 12)
     yield database_url
     await db.stop()

@@ -9,13 +9,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Struct
 
-from app.identity import commands, scope, store
+from app.identity import commands, keystore, scope, store
 from app.identity.accounts import Account
 from app.identity.commands import Tokens
 from app.identity.devices import Device, DeviceState
 from app.identity.keys import ApiKey, NewKey
+from app.identity.keystore import AccessView
 from app.identity.matrix import ACTIONS
-from app.identity.store import AccessView, SessionView
+from app.identity.store import SessionView
 from app.kernel import db
 from app.kernel.actor import Actor, Membership
 from app.kernel.problem import FieldError, Invalid
@@ -238,7 +239,7 @@ async def list_keys(actor: NamedDependency[Actor]) -> list[ApiKey]:
     """List the keys of machines, without the keys themselves."""
     scope.require_any(actor, "key.manage")
     async with db.transaction(actor.district):
-        return await store.keys()
+        return await keystore.keys()
 
 
 @post("/keys", opt={"action": "key.manage"}, tags=["keys"])
@@ -271,7 +272,7 @@ async def access_log(
     """Read who looked at what and why, newest first; `before` is the last id of the page before."""
     scope.require_any(actor, "access_log.read")
     async with db.transaction(actor.district):
-        return await store.access_log(before, max(1, min(limit, 500)))
+        return await keystore.access_log(before, max(1, min(limit, 500)))
 
 
 routes = [

@@ -8,10 +8,11 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec import Struct
 
-from app.identity import accounts, cipher, keys, store, tokens
+from app.identity import accounts, cipher, keys, keystore, store, tokens
 from app.identity.accounts import Account
 from app.identity.devices import Device, DeviceState
 from app.identity.keys import ApiKey, NewKey
+from app.identity.keystore import AccessView
 from app.identity.problems import (
     AccountLocked,
     AccountNotFound,
@@ -23,7 +24,6 @@ from app.identity.problems import (
     TokenExpired,
     WrongCredentials,
 )
-from app.identity.store import AccessView
 from app.kernel import db
 from app.kernel.actor import Actor, Membership
 from app.kernel.ids import new_id
@@ -152,9 +152,9 @@ def _locked(until: datetime, now: datetime) -> AccountLocked:
 
 
 async def _admit_device(account: UUID, device: UUID, now: datetime) -> None:
-    known = await store.lock_device(device)
+    known = await keystore.lock_device(device)
     if known is None:
-        await store.add_device(Device(id=device, account=account, name="", state=DeviceState.ACTIVE), now)
+        await keystore.add_device(Device(id=device, account=account, name="", state=DeviceState.ACTIVE), now)
     elif known.state is DeviceState.STOLEN:
         raise DeviceStolen(wipe=True)
     elif known.account != account:
@@ -303,28 +303,28 @@ async def identify(claims: tokens.Claims, now: datetime) -> Identified:
 async def identify_machine(district: str, key: str, now: datetime) -> tuple[Actor, ApiKey, str]:
     """Return the actor of a machine's key, the key's data and its signing secret; NotSignedIn for a bad key."""
     async with db.transaction(district):
-        found = await store.key_of(tokens.digest(key))
+        found = await keystore.key_of(tokens.digest(key))
         if found is None or found[0].revoked_at is not None:
             raise NotSignedIn
         known, sealed = found
         if known.expires_at is not None and known.expires_at <= now:
             raise NotSignedIn
         if known.last_used_at is None or (now - known.last_used_at).total_seconds() > 60:
-            await store.touch_key(known.id, now)
+            await keystore.touch_key(known.id, now)
     actor = Actor(id=known.id, kind="machine", district=district, scopes=frozenset(known.scopes))
     return actor, known, cipher.open_(sealed)
 
 
 async def use_nonce(key: UUID, nonce: str, now: datetime) -> bool:
     """Claim a signed request's nonce in the caller's transaction; False when it is a replay."""
-    return await store.use_nonce(key, nonce, now)
+    return await keystore.use_nonce(key, nonce, now)
 
 
 async def register_device(actor: Actor, device: UUID, name: str, now: datetime) -> Device:
     """Register a phone to the actor; the same again changes nothing; DeviceNotFound when it is another person's."""
     async with db.transaction(actor.district):
         await _admit_device(actor.id, device, now)
-        found = await store.device(device)
+        found = await keystore.device(device)
     if found is None:
         raise DeviceNotFound
     return found
@@ -332,16 +332,16 @@ async def register_device(actor: Actor, device: UUID, name: str, now: datetime) 
 
 async def device(device_id: UUID) -> Device | None:
     """Return a device in the caller's transaction."""
-    return await store.device(device_id)
+    return await keystore.device(device_id)
 
 
 async def set_device_state(district: str, device_id: UUID, state: DeviceState, now: datetime) -> Device:
     """Change what a device may do; a stolen one loses its sessions at once."""
     async with db.transaction(district):
-        found = await store.lock_device(device_id)
+        found = await keystore.lock_device(device_id)
         if found is None:
             raise DeviceNotFound
-        await store.set_device_state(device_id, state, now)
+        await keystore.set_device_state(device_id, state, now)
     _forget_all()
     return Device(id=found.id, account=found.account, name=found.name, state=state)
 
@@ -353,19 +353,19 @@ async def create_key(
     key, secret = keys.new_key()
     data = ApiKey(id=new_id(), source=source, scopes=scopes, created_at=now, expires_at=expires_at)
     async with db.transaction(district):
-        await store.add_key(data, tokens.digest(key), cipher.seal(secret))
+        await keystore.add_key(data, tokens.digest(key), cipher.seal(secret))
     return NewKey(id=data.id, source=source, key=key, secret=secret)
 
 
 async def revoke_key(district: str, key: UUID, now: datetime) -> None:
     """Revoke a machine's key."""
     async with db.transaction(district):
-        if not await store.revoke_key(key, now):
+        if not await keystore.revoke_key(key, now):
             raise KeyNotFound
 
 
 async def log_access(actor: Actor, action: str, object_: str, reason: str | None, now: datetime) -> None:
     """Write who looked at what and why, in the caller's transaction."""
-    await store.add_access(
+    await keystore.add_access(
         AccessView(id=new_id(), at=now, actor=actor.id, kind=actor.kind, action=action, object=object_, reason=reason)
     )
