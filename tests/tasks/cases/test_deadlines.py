@@ -48,8 +48,11 @@ def test_a_limit_is_due_when_the_table_says(start: str, limit: str, due: str):
         (
             "2026-11-23T09:00",
             "2 work_hour",
-            [("2026-11-23T09:30", "2026-11-23T10:30"), ("2026-11-23T10:00", "2026-11-23T10:30")]
-            + [("2026-11-22T00:00", "2026-11-23T09:00")],
+            [
+                ("2026-11-23T09:30", "2026-11-23T10:30"),
+                ("2026-11-23T10:00", "2026-11-23T10:30"),
+                ("2026-11-22T00:00", "2026-11-23T09:00"),
+            ],
             "2026-11-23T12:00",
         ),
         # suspended over a whole day: two working days end a day later, at the same hour of work

@@ -1,0 +1,209 @@
+"""A case (事件/工单) and its legs (环节) as the rules see them: states, roles, counts and clocks; pure."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from tasks.cases.deadlines import Span
+
+
+class State(StrEnum):
+    """Where a case stands."""
+
+    RECEIVED = "received"
+    REJECTED = "rejected"
+    ACCEPTED = "accepted"
+    ASSIGNED = "assigned"
+    HANDLING = "handling"
+    DISPUTED = "disputed"
+    SUSPENDED = "suspended"
+    HANDLED = "handled"
+    CALLING_BACK = "calling_back"
+    CLOSED = "closed"
+    MERGED = "merged"
+    WITHDRAWN = "withdrawn"
+    ARCHIVED = "archived"
+
+
+STATE_WORDS: dict[State, tuple[str, str]] = {
+    State.RECEIVED: ("待受理", "received"),
+    State.REJECTED: ("不予受理", "rejected"),
+    State.ACCEPTED: ("待指派", "accepted"),
+    State.ASSIGNED: ("待签收", "assigned"),
+    State.HANDLING: ("处置中", "being handled"),
+    State.DISPUTED: ("待裁定", "disputed"),
+    State.SUSPENDED: ("挂起", "suspended"),
+    State.HANDLED: ("待核查", "handled, to be verified"),
+    State.CALLING_BACK: ("待回访", "calling back"),
+    State.CLOSED: ("办结", "closed"),
+    State.MERGED: ("并案", "merged"),
+    State.WITHDRAWN: ("撤回", "withdrawn"),
+    State.ARCHIVED: ("归档", "archived"),
+}
+ENDED = frozenset({State.REJECTED, State.CLOSED, State.MERGED, State.WITHDRAWN, State.ARCHIVED})
+"""States in which nobody has anything left to do."""
+
+
+class LegState(StrEnum):
+    """Where one organisation's turn stands."""
+
+    UNSIGNED = "unsigned"
+    SIGNED = "signed"
+    SUBMITTED = "submitted"
+    CONFIRMED = "confirmed"
+    RETURNED = "returned"
+    RECALLED = "recalled"
+    WAIVED = "waived"
+
+
+OPEN_LEG = frozenset({LegState.UNSIGNED, LegState.SIGNED, LegState.SUBMITTED})
+
+
+class LegKind(StrEnum):
+    """The three places a leg can have: it decides which rows of the table count."""
+
+    ROOT = "root"
+    INNER = "inner"
+    ASSIST = "assist"
+
+
+class Severity(StrEnum):
+    """How pressing a case is; urgent and critical limits run day and night."""
+
+    ROUTINE = "routine"
+    URGENT = "urgent"
+    CRITICAL = "critical"
+
+
+class Part(StrEnum):
+    """What an actor is to one case or leg."""
+
+    ASSIGNER = "assigner"  # 交办方: gave out the leg
+    LEAD = "lead"  # 主办
+    ASSISTANT = "assistant"  # 协办
+    DESK = "desk"  # the desk that owns the case
+    CENTRE = "centre"  # the district centre
+    VERIFIER = "verifier"
+    REPORTER = "reporter"
+    SYSTEM = "system"
+
+
+class Signal(StrEnum):
+    """What sensing last said about the cause of a case."""
+
+    NONE = "none"
+    FIRING = "firing"
+    CLEAR = "clear"
+
+
+class Pending(Struct, frozen=True):
+    """An application waiting for the leg's assigner: more time, or a stopped clock."""
+
+    kind: str  # extension | suspension
+    amount: str | None
+    until: datetime | None
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """What deciding needs of a case; its texts and contact are kept apart."""
+
+    id: UUID
+    number: str
+    state: State
+    before: State | None = None
+    version: int = 1
+    item: str
+    item_version: int
+    severity: Severity
+    source: str
+    external_id: str | None = None
+    reporter_kind: str
+    reporter: UUID | None = None
+    desk: UUID | None = None
+    area: str
+    town: str | None = None
+    cell: str | None = None
+    lon: float | None = None
+    lat: float | None = None
+    parent: UUID | None = None
+    last_lead: UUID | None = None
+    ruled: bool = False
+    solved_at_once: bool = False
+    appealed: bool = False
+    withdrawal_asked: bool = False
+    signal: Signal = Signal.NONE
+    returns: int = 0
+    reworks: int = 0
+    redos: int = 0
+    reopens: int = 0
+    received_at: datetime
+    accepted_at: datetime | None = None
+    assigned_at: datetime | None = None
+    handled_at: datetime | None = None
+    verified_at: datetime | None = None
+    closed_at: datetime | None = None
+    clock_from: datetime | None = None
+    total_due: datetime | None = None
+    verify_due: datetime | None = None
+    call_back_due: datetime | None = None
+    suspended_at: datetime | None = None
+    resume_at: datetime | None = None
+    pauses: tuple[Span, ...] = ()
+    outcome: str | None = None
+    rating: int | None = None
+    satisfied: bool | None = None
+    trace_seq: int = 0
+    trace_hash: str = ""
+
+
+class Leg(Struct, frozen=True, kw_only=True):
+    """One organisation's turn. `assigner` is None when `system` assigned: then the desk stands for it."""
+
+    id: UUID
+    case: UUID
+    ordinal: int
+    kind: LegKind
+    parent: UUID | None = None
+    assigner: UUID | None = None
+    organisation: UUID
+    state: LegState = LegState.UNSIGNED
+    assigned_at: datetime
+    sign_due: datetime | None = None
+    arrive_due: datetime | None = None
+    handle_due: datetime | None = None
+    handle_limit: str | None = None
+    extensions: tuple[str, ...] = ()
+    pending: Pending | None = None
+    suspended_at: datetime | None = None
+    pauses: tuple[Span, ...] = ()
+    final: bool = False  # ruled: no further return
+    signed_at: datetime | None = None
+    signer: UUID | None = None
+    handler: UUID | None = None
+    arrived_at: datetime | None = None
+    attended_at: datetime | None = None
+    worked: bool = False
+    evidence: int = 0
+    submitted_at: datetime | None = None
+    submitter: UUID | None = None
+    done_at: datetime | None = None
+    reworks: int = 0
+    urges: int = 0
+    urged_step: str | None = None
+    result: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether the turn is not over: an inner or assist leg is open until confirmed."""
+        return self.state in OPEN_LEG
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """What a command makes of a case: the new rows and what the trace says of it (`body`: no free text)."""
+
+    case: Case
+    legs: tuple[Leg, ...] = ()
+    body: dict[str, Any] = {}
