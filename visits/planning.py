@@ -6,7 +6,7 @@ the width of a street. 5,000 households to 100 members take well under 5 s.
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import ceil, cos, hypot, radians
 from uuid import UUID
 
@@ -105,7 +105,7 @@ def untangled(walked: Sequence[Stop]) -> list[Stop]:
 
 def length_m(order: Sequence[Stop]) -> float:
     """Return the length of a walk in metres."""
-    return sum(metres(a, b) for a, b in zip(order, order[1:], strict=False))
+    return sum(metres(a, b) for a, b in pairwise(order))
 
 
 def assign(stops: Iterable[Stop], members: Sequence[Member], evenings: Sequence[date], per_evening: int) -> Plan:

@@ -19,7 +19,7 @@ Draft = tuple[str, str, UUID | str, int, dict[str, Any] | None]
 
 _LOCK_HEAD = "select position from feed_head where id = 1 for update"
 _NEW_HEAD = "insert into feed_head (id, epoch, position) values (1, $1, 0) on conflict (id) do nothing"
-_NEW_EPOCH = "insert into feed_head (id, epoch, position) values (1, $1, 0) on conflict (id) do update set epoch = $1"
+_NEW_EPOCH = _NEW_HEAD.replace("do nothing", "do update set epoch = excluded.epoch returning epoch")
 _PLACE = (
     "update change set position = $1 + batch.n from (select id, row_number() over (order by id) as n from change"
     " where position is null order by id limit $2) as batch where change.id = batch.id"
@@ -44,7 +44,7 @@ class Change(Struct, frozen=True):
 
 
 def mark(kind: str, entity: str, version: int) -> int:
-    """Return what an entity adds by XOR to its bucket's checksum: 8 bytes of SHA-256 of `kind:entity:version`, signed."""
+    """Return what an entity adds by XOR to a bucket's checksum: 8 bytes of SHA-256 of `kind:entity:version`, signed."""
     return int.from_bytes(sha256(f"{kind}:{entity}:{version}".encode()).digest()[:8], signed=True)
 
 
@@ -56,16 +56,8 @@ async def append(bucket: str, kind: str, entity: UUID | str, version: int, body:
 async def append_many(drafts: Sequence[Draft]) -> None:
     """Write many changes in the current transaction, by one statement."""
     rows = [
-        (
-            ids.new_id(),
-            bucket,
-            kind,
-            str(entity),
-            version,
-            body,
-            0 if body is None else mark(kind, str(entity), version),
-        )
-        for bucket, kind, entity, version, body in drafts
+        (ids.new_id(), bucket, kind, str(key), version, body, 0 if body is None else mark(kind, str(key), version))
+        for bucket, kind, key, version, body in drafts
     ]
     if rows:
         await db.execute(
@@ -92,18 +84,13 @@ async def assign_positions(limit: int = 5_000) -> int:
 
 async def epoch() -> UUID:
     """Return the feed's epoch: cursors of another epoch mean nothing here."""
-    present: UUID | None = await db.fetchval("select epoch from feed_head where id = 1")
-    if present is None:
-        await db.execute(_NEW_HEAD, ids.new_id())
-        present = await db.fetchval("select epoch from feed_head where id = 1")
-    return present
+    await db.execute(_NEW_HEAD, ids.new_id())
+    return await db.fetchval("select epoch from feed_head where id = 1")
 
 
 async def renew_epoch() -> UUID:
     """Begin a new epoch, after a restore: a restored head may lie behind what phones have seen."""
-    fresh = ids.new_id()
-    await db.execute(_NEW_EPOCH, fresh)
-    return fresh
+    return await db.fetchval(_NEW_EPOCH, ids.new_id())
 
 
 async def read(bucket: str, after: int, limit: int) -> list[Change]:
