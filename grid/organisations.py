@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 from uuid import UUID
 
 from msgspec import Struct
@@ -50,31 +49,48 @@ class Organisation(Struct, frozen=True, kw_only=True):
         return started and (self.ended_at is None or at < self.ended_at)
 
 
+class _Book:
+    """The organisations by id, by place and by department's name; shared by directories of different moments."""
+
+    def __init__(self, organisations: Iterable[Organisation]) -> None:
+        ordered = sorted(organisations, key=lambda each: each.code)
+        self.by_id: Mapping[UUID, Organisation] = {each.id: each for each in ordered}
+        self.by_place: dict[tuple[Kind, str, Force | None], list[Organisation]] = {}
+        self.departments: dict[str, list[Organisation]] = {}
+        self.children: dict[UUID, list[UUID]] = {}
+        for each in ordered:
+            self._enter(each)
+
+    def _enter(self, each: Organisation) -> None:
+        self.by_place.setdefault((each.kind, each.area, each.force), []).append(each)
+        if each.parent is not None:
+            self.children.setdefault(each.parent, []).append(each.id)
+        if each.kind is Kind.DEPARTMENT:
+            for key in {each.code, each.name}:
+                self.departments.setdefault(key, []).append(each)
+
+
 class Directory:
     """All organisations of a district as of one moment; ended ones are kept, so that old work still has a name.
 
-    Pure and immutable once built; a look-up never asks the database. Areas are codes whose prefixes are their ancestors.
+    Pure and immutable; a look-up never asks the database. Areas are codes whose prefixes are their ancestors.
     """
 
-    def __init__(self, organisations: Iterable[Organisation], at: datetime) -> None:
+    def __init__(self, organisations: "Iterable[Organisation] | _Book", at: datetime) -> None:
         self.at = at
-        self.by_id: Mapping[UUID, Organisation] = {each.id: each for each in organisations}
+        self._book = organisations if isinstance(organisations, _Book) else _Book(organisations)
 
-    @cached_property
-    def _by_place(self) -> dict[tuple[Kind, str, Force | None], list[Organisation]]:
-        places: dict[tuple[Kind, str, Force | None], list[Organisation]] = {}
-        for each in sorted(self.by_id.values(), key=lambda organisation: organisation.code):
-            if each.alive(self.at):
-                places.setdefault((each.kind, each.area, each.force), []).append(each)
-        return places
+    def as_of(self, at: datetime) -> "Directory":
+        """The same organisations seen at another moment (no copy is made)."""
+        return Directory(self._book, at)
 
-    @cached_property
-    def _departments(self) -> dict[str, Organisation]:
-        found: dict[str, Organisation] = {}
-        for each in self.by_id.values():
-            if each.kind is Kind.DEPARTMENT and each.alive(self.at):
-                found[each.code] = found[each.name] = each
-        return found
+    @property
+    def by_id(self) -> Mapping[UUID, Organisation]:
+        """Every organisation, ended or not."""
+        return self._book.by_id
+
+    def _alive(self, found: Iterable[Organisation]) -> list[Organisation]:
+        return [each for each in found if each.alive(self.at)]
 
     def get(self, organisation: UUID) -> Organisation | None:
         """The organisation of that id, ended or not."""
@@ -82,18 +98,18 @@ class Directory:
 
     def all(self, kind: Kind, area: str, force: Force | None = None) -> list[Organisation]:
         """Living organisations of that kind whose area is exactly `area`, by code."""
-        return list(self._by_place.get((kind, area, force), ()))
+        return self._alive(self._book.by_place.get((kind, area, force), ()))
 
     def find(self, kind: Kind, area: str, force: Force | None = None) -> Organisation | None:
         """The living organisation of that kind whose area is `area` or the nearest area above it; lowest code first."""
         for length in (15, 12, 9, 6):
-            if length <= len(area) and (here := self._by_place.get((kind, area[:length], force))):
+            if length <= len(area) and (here := self.all(kind, area[:length], force)):
                 return here[0]
         return None
 
     def department(self, name_or_code: str) -> Organisation | None:
         """The living department of that name or code."""
-        return self._departments.get(name_or_code)
+        return next(iter(self._alive(self._book.departments.get(name_or_code, ()))), None)
 
     def centre(self) -> Organisation | None:
         """The district centre (区社会治理中心)."""
@@ -124,15 +140,11 @@ class Directory:
 
     def below(self, organisation: UUID) -> frozenset[UUID]:
         """The organisation itself and everybody below it."""
-        children: dict[UUID, list[UUID]] = {}
-        for each in self.by_id.values():
-            if each.parent is not None:
-                children.setdefault(each.parent, []).append(each.id)
         found: set[UUID] = set()
         waiting = [organisation]
         while waiting:
             here = waiting.pop()
             if here not in found:
                 found.add(here)
-                waiting.extend(children.get(here, ()))
+                waiting.extend(self._book.children.get(here, ()))
         return frozenset(found)

@@ -1,7 +1,7 @@
 """The tables of the grid, as Piccolo reads and writes them; their DDL is migration 0010."""
 
 from piccolo.columns import UUID as Uuid
-from piccolo.columns import Text, Timestamptz
+from piccolo.columns import Integer, Text, Timestamptz
 from piccolo.table import Table
 
 from grid.columns import MultiPolygonColumn
@@ -48,6 +48,13 @@ class OrganisationRow(Table, tablename="organisation"):
     started_at = Timestamptz(null=True, default=None)
     ended_at = Timestamptz(null=True, default=None)
     source = Text(default="")
+
+
+class OrganisationMarkRow(Table, tablename="organisation_mark"):
+    """One row: the mark of the newest state of all organisations, by which processes know that their copy is current."""
+
+    id = Integer(primary_key=True, default=None)
+    mark = Uuid(default=None)
 
 
 class PersonRow(Table, tablename="person"):

@@ -53,6 +53,11 @@ STATEMENTS: tuple[str, ...] = (
         constraint organisation_successor check (successor is null or (ended_at is not null and successor <> id))
     )""",
     "create index if not exists organisation_area on organisation (area)",
+    # One row: the mark of the newest state of all organisations, by which processes know that their copy is current.
+    """create table if not exists organisation_mark (
+        id integer primary key check (id = 1),
+        mark uuid not null
+    )""",
     """create table if not exists person (
         id uuid primary key,
         name text not null check (name <> ''),
