@@ -1,0 +1,75 @@
+"""Made-up facts and schemes for the tests of evaluation."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from scoring.teams import fact, period, scheme
+from scoring.teams.fact import Fact
+
+DATA = Path(__file__).parents[1] / "data"
+EXAMPLE = (DATA / "scheme.toml").read_text()
+invariant = settings(max_examples=30, deadline=None)
+"""How hard an invariant is tried: enough to find a broken one, and the machine's mood does not matter."""
+
+OCTOBER = period.parse("2026-10")
+START = datetime(2026, 9, 30, 16, tzinfo=UTC)
+"""00:00 of 1 October in Shanghai."""
+
+
+def example_scheme() -> scheme.Scheme:
+    return scheme.read(EXAMPLE)
+
+
+def example_facts() -> list[Fact]:
+    return fact.from_csv((DATA / "facts.csv").read_text())
+
+
+def at(hours: float) -> datetime:
+    """The instant so many hours into the October of Shanghai."""
+    return START + timedelta(hours=hours)
+
+
+def made(kind: str, fact_id: str, team: str = "team-01", **values: Any) -> Fact:
+    """A fact of the grid force that occurred, was due and was recorded on 2 October, unless told otherwise."""
+    usual: dict[str, Any] = {"force": "grid", "occurred_at": at(30), "due_at": at(40), "recorded_at": at(50)}
+    return Fact(**{"fact_id": fact_id, "kind": kind, "team": team, **usual, **values})
+
+
+@st.composite
+def facts(draw: st.DrawFn, most: int = 25) -> list[Fact]:
+    """Facts of three kinds and three teams around October; ids are unique, times lie inside and outside the month."""
+    result: list[Fact] = []
+    for number in range(draw(st.integers(0, most))):
+        occurred = draw(st.integers(-100, 800))
+        due = occurred + draw(st.integers(1, 100))
+        done = draw(st.none() | st.integers(occurred, due + 50))
+        kind = draw(st.sampled_from(("case", "survey", "supervision")))
+        result.append(
+            Fact(
+                fact_id=f"f{number:03}",
+                kind=kind,
+                force=draw(st.sampled_from(("grid", "grid", "grid", "police"))),
+                town=draw(st.sampled_from(("330109001", "330109002"))),
+                team=draw(st.sampled_from(("team-01", "team-02", "team-03"))),
+                person=draw(st.sampled_from(("p1", "p2"))),
+                occurred_at=at(occurred),
+                due_at=None if kind == "survey" else at(due),
+                done_at=None if done is None else at(done),
+                attributes=draw(_attributes(kind)),
+                recorded_at=at(occurred + 1),
+            )
+        )
+    return result
+
+
+def _attributes(kind: str) -> st.SearchStrategy[dict[str, Any]]:
+    truth = st.booleans() | st.none()
+    if kind == "case":
+        return st.fixed_dictionaries({"reworks": st.integers(0, 2)}, optional={"deferred": truth})
+    if kind == "survey":
+        return st.fixed_dictionaries({"answered": truth, "satisfied": truth})
+    return st.fixed_dictionaries({}, optional={"case": st.sampled_from(("c1", "c2", "c3"))})
