@@ -95,12 +95,12 @@ class ForeignDevice(Problem):
     title = ("设备未登记在本人名下", "The device is not registered to you")
 
 
-class DeviceStolen(Problem):
-    """The device was reported stolen: it must wipe what it holds."""
+class DeviceRetired(Problem):
+    """The device was taken out of service: what it pushes is kept for a person to look at, it gets nothing more."""
 
-    type = "device-stolen"
-    status = 401
-    title = ("设备已挂失，须清除数据", "The device is reported stolen and must wipe its data")
+    type = "device-retired"
+    status = 403
+    title = ("设备已停用，上传内容待人工核对", "The device is retired; what it pushes waits for a person to look at it")
 
 
 class OpIdReused(Problem):
@@ -125,3 +125,19 @@ class OpConflict(Problem):
     type = "op-conflict"
     status = 409
     title = ("他人已改动相同内容", "Somebody else changed the same fields")
+
+
+class DependencyMissing(Problem):
+    """The op depends on others that have not arrived yet (or were refused); it waits and is not lost."""
+
+    type = "dependency-missing"
+    status = 409
+    title = ("等待前序操作", "Waits for an earlier op")
+
+
+class TooManyOps(Problem):
+    """One push deals with so many ops; send the rest again."""
+
+    type = "too-many-ops"
+    status = 429
+    title = ("本次上传过多，其余请重传", "Too many ops in one push; send the rest again")

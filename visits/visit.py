@@ -1,0 +1,179 @@
+"""A visit at a door (走访): what a worker reports, when it really happened, and what a supervisor is told about it."""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from app.kernel.crs import Place, distance_m
+from app.kernel.problem import FieldError
+from visits.households import Household
+from visits.rounds import Assignment, AssignmentState, Half, half_of
+
+Aware = Annotated[datetime, Meta(tz=True)]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Outcome(StrEnum):
+    """How a visit ended."""
+
+    MET = "met"  # 在家
+    ABSENT = "absent"  # 无人
+    REFUSED = "refused"  # 拒访
+    MOVED = "moved"  # 搬离
+    UNSAFE = "unsafe"  # 不安全: an event, which expires
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """A file the visit names; its bytes may arrive later, by this SHA-256."""
+
+    id: UUID
+    sha256: Sha256
+    size: Annotated[int, Meta(ge=1, le=200_000_000)]
+    media_type: Annotated[str, Meta(max_length=100)]
+    captured_at: Aware
+    place: Place | None = None
+
+
+class Demand(Struct, frozen=True, kw_only=True):
+    """What a resident asked for at the door (诉求); solved on the spot when `solved` says how."""
+
+    id: UUID
+    text: Annotated[str, Meta(min_length=1, max_length=2000)]
+    title: Annotated[str, Meta(max_length=100)] | None = None
+    item: str | None = None
+    severity: str | None = None
+    solved: Annotated[str, Meta(min_length=1, max_length=2000)] | None = None
+    evidence: tuple[UUID, ...] = ()
+
+
+class VisitReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the worker's phone says of a visit. Its times are of the phone's clock."""
+
+    household: UUID
+    outcome: Outcome
+    started_at: Aware
+    ended_at: Aware | None = None
+    assignment: UUID | None = None
+    place: Place | None = None
+    questionnaire: str | None = None
+    questionnaire_version: int | None = None
+    answers: dict[str, Any] = {}
+    demands: Annotated[tuple[Demand, ...], Meta(max_length=20)] = ()
+    evidence: Annotated[tuple[Evidence, ...], Meta(max_length=30)] = ()
+    companions: Annotated[tuple[UUID, ...], Meta(max_length=10)] = ()
+    note: Annotated[str, Meta(max_length=1000)] = ""
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """When something happened: the phone's word, the server's, and the instant between them that counts.
+
+    `skew_s` is received − sent; `corrected_at` is captured + skew. All of them are stored; none refuses anything.
+    """
+
+    captured_at: datetime
+    received_at: datetime
+    corrected_at: datetime
+    skew_s: float
+    flags: tuple[str, ...] = ()
+
+
+class Visit(Struct, frozen=True, kw_only=True):
+    """A recorded visit; it never changes. `started_at` is corrected; `flags` advise people, they punish nobody."""
+
+    id: UUID
+    household_id: UUID
+    assignment_id: UUID | None
+    round_id: UUID | None
+    person: UUID
+    squad: UUID | None
+    device: UUID | None
+    companions: tuple[UUID, ...]
+    outcome: Outcome
+    half: Half
+    started_at: datetime
+    ended_at: datetime | None
+    captured_at: datetime
+    received_at: datetime
+    skew_s: float
+    area: str
+    lon: float | None
+    lat: float | None
+    place: Place | None
+    questionnaire: str | None
+    questionnaire_version: int | None
+    answers: dict[str, Any]
+    note: str
+    cases: tuple[UUID, ...]
+    flags: tuple[str, ...]
+
+
+FAR_M = 300.0
+"""A visit reported further from its household than this (and its accuracy) is flagged."""
+
+
+def moment(captured_at: datetime, skew: timedelta, received_at: datetime, flags: tuple[str, ...] = ()) -> Moment:
+    """Return the moment of something captured, by the device's skew; a time no calendar holds becomes the receipt."""
+    try:
+        corrected = captured_at.astimezone(UTC) + skew
+    except OverflowError:
+        corrected, flags = received_at, (*flags, "time_unverified")
+    return Moment(
+        captured_at=captured_at,
+        received_at=received_at,
+        corrected_at=corrected,
+        skew_s=skew.total_seconds(),
+        flags=flags,
+    )
+
+
+def shift(stamp: datetime, by: Moment) -> datetime:
+    """Return another time of the same phone on the server's clock."""
+    try:
+        return stamp.astimezone(UTC) + (by.corrected_at - by.captured_at.astimezone(UTC))
+    except OverflowError:
+        return by.corrected_at
+
+
+def check(report: VisitReport) -> list[FieldError]:
+    """Return what is wrong with a report in itself; times are never a reason to refuse."""
+    errors: list[FieldError] = []
+    named = {evidence.id for evidence in report.evidence}
+    if len(named) != len(report.evidence):
+        errors.append(FieldError("evidence", ("佐证编号重复", "an evidence id appears twice")))
+    if len({demand.id for demand in report.demands}) != len(report.demands):
+        errors.append(FieldError("demands", ("诉求编号重复", "a demand id appears twice")))
+    for n, demand in enumerate(report.demands):
+        if not named.issuperset(demand.evidence):
+            errors.append(FieldError(f"demands[{n}].evidence", ("未列出的佐证", "names evidence the visit does not")))
+    if report.answers and (report.questionnaire is None or report.questionnaire_version is None):
+        errors.append(FieldError("questionnaire_version", ("缺少问卷版本", "answers need the questionnaire's version")))
+    return errors
+
+
+def flags(
+    report: VisitReport, household: Household, assignment: Assignment | None, person: UUID, when: Moment
+) -> tuple[str, ...]:
+    """Return what a supervisor should look at; a visit is accepted with any of them."""
+    start = shift(report.started_at, when)
+    _, outside = half_of(start)
+    rules = (
+        (outside, "night_outside_window"),
+        (assignment is not None and assignment.person != person, "assignment_moved"),
+        (assignment is not None and assignment.state is not AssignmentState.PLANNED, "assignment_not_open"),
+        (start > when.received_at + timedelta(minutes=5), "starts_in_future"),
+        (report.ended_at is not None and report.ended_at < report.started_at, "ends_before_start"),
+        (report.place is None, "no_position"),
+        (_far(report.place, household), "far_from_household"),
+        (household.moved_out_at is not None, "household_moved_out"),
+    )
+    return tuple(dict.fromkeys((*when.flags, *(flag for holds, flag in rules if holds))))
+
+
+def _far(place: Place | None, household: Household) -> bool:
+    if place is None:
+        return False
+    distance = distance_m(*place.wgs84(), household.lon, household.lat)
+    return distance > FAR_M + (place.accuracy_m or 0.0)
