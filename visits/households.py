@@ -40,7 +40,7 @@ class CareNeed(StrEnum):
 class Household(Struct, frozen=True, kw_only=True):
     """A dwelling that can be visited. `area` is its cell's code, or its village's while no cell covers it.
 
-    `contact` is sealed (ciphertext). Points are WGS-84 degrees; `place` is the point as received.
+    `contact` is sealed (ciphertext). `lon` and `lat` are WGS-84 degrees; `received` is the point as it came.
     """
 
     id: UUID
@@ -49,7 +49,7 @@ class Household(Struct, frozen=True, kw_only=True):
     area: str
     lon: float
     lat: float
-    place: Place
+    received: Place
     residents: int
     contact: str | None
     consent: Consent
@@ -86,7 +86,7 @@ class HouseholdChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     version: int
     residents: Annotated[int, Meta(ge=0, le=99)] | UnsetType = UNSET
-    contact: Phone | None | UnsetType = UNSET
+    contact: Phone | UnsetType | None = UNSET
     consent: Consent | UnsetType = UNSET
     care_needs: tuple[CareNeed, ...] | UnsetType = UNSET
     moved_out: bool | UnsetType = UNSET

@@ -31,7 +31,7 @@ class Stop(Struct, frozen=True):
 
 
 class Member(Struct, frozen=True):
-    """Somebody who can be given visits. `cells` are area codes whose subtree is theirs; `load`: what they already have."""
+    """Somebody to give visits to. `cells` are area codes whose subtree is theirs; `load`: what they already have."""
 
     person: UUID
     squad: UUID | None
@@ -63,7 +63,7 @@ def metres(a: Stop, b: Stop) -> float:
 
 
 def curve(lon: float, lat: float) -> int:
-    """Return the index of a point on a Hilbert curve of 2^16 x 2^16 squares over one degree: near numbers, near places."""
+    """Return a point's index on a Hilbert curve of 2^16 x 2^16 squares over one degree: near numbers, near places."""
     x, y, index = int(lon % 1 * 65536), int(lat % 1 * 65536), 0
     side = 32768
     while side:
@@ -150,7 +150,7 @@ def _keep_cell(
 def _fill_nearest(
     homeless: list[Stop], members: Sequence[Member], capacity: int, fair: int, lists: dict[UUID, list[Stop]]
 ) -> list[Stop]:
-    """Give each stop to the member who walks nearest, those under the average first; return what nobody has room for."""
+    """Give each stop to who walks nearest, those under the average first; return what nobody has room for."""
     loads = {member.person: member.load + len(lists[member.person]) for member in members}
     left: list[Stop] = []
     for stop in homeless:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -55,12 +55,20 @@ class NewQuestionnaire(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 TEXT_LIMIT = 1_000
 
 
+def _yes_no(_question: Question, answer: Any) -> bool:
+    return isinstance(answer, bool)
+
+
+def _text(_question: Question, answer: Any) -> bool:
+    return isinstance(answer, str) and len(answer) <= TEXT_LIMIT
+
+
 def _one_of(question: Question, answer: Any) -> bool:
     return isinstance(answer, str) and answer in question.options
 
 
 def _several_of(question: Question, answer: Any) -> bool:
-    return isinstance(answer, list) and all(_one_of(question, each) for each in answer)  # pyright: ignore[reportUnknownVariableType]
+    return isinstance(answer, list) and all(_one_of(question, each) for each in cast("list[Any]", answer))
 
 
 def _number(question: Question, answer: Any) -> bool:
@@ -70,11 +78,11 @@ def _number(question: Question, answer: Any) -> bool:
 
 
 _FITS = {
-    QuestionKind.YES_NO: lambda _question, answer: isinstance(answer, bool),
+    QuestionKind.YES_NO: _yes_no,
     QuestionKind.CHOICE: _one_of,
     QuestionKind.CHOICES: _several_of,
     QuestionKind.NUMBER: _number,
-    QuestionKind.TEXT: lambda _question, answer: isinstance(answer, str) and len(answer) <= TEXT_LIMIT,
+    QuestionKind.TEXT: _text,
 }
 
 

@@ -101,7 +101,7 @@ class Visit(Struct, frozen=True, kw_only=True):
     area: str
     lon: float | None
     lat: float | None
-    place: Place | None
+    received: Place | None
     questionnaire: str | None
     questionnaire_version: int | None
     answers: dict[str, Any]
@@ -117,9 +117,10 @@ FAR_M = 300.0
 def moment(captured_at: datetime, skew: timedelta, received_at: datetime, flags: tuple[str, ...] = ()) -> Moment:
     """Return the moment of something captured, by the device's skew; a time no calendar holds becomes the receipt."""
     try:
-        corrected = captured_at.astimezone(UTC) + skew
+        captured_at = captured_at.astimezone(UTC)
+        corrected = captured_at + skew
     except OverflowError:
-        corrected, flags = received_at, (*flags, "time_unverified")
+        captured_at, corrected, flags = received_at, received_at, (*flags, "time_unverified")
     return Moment(
         captured_at=captured_at,
         received_at=received_at,
@@ -132,7 +133,7 @@ def moment(captured_at: datetime, skew: timedelta, received_at: datetime, flags:
 def shift(stamp: datetime, by: Moment) -> datetime:
     """Return another time of the same phone on the server's clock."""
     try:
-        return stamp.astimezone(UTC) + (by.corrected_at - by.captured_at.astimezone(UTC))
+        return stamp.astimezone(UTC) + (by.corrected_at - by.captured_at)
     except OverflowError:
         return by.corrected_at
 

@@ -9,9 +9,10 @@ from visits.sync.verdict import FieldConflict
 
 
 class Merge(Struct, frozen=True):
-    """What to write, and where both sides want different things (there the server's value stays until a person decides).
+    """What to write, and where both sides want different things.
 
-    `changed` are the phone's values to write. Empty with no conflicts: both wanted the same.
+    `changed` are the phone's values to write; under a conflict the server's value stays until a person decides.
+    Empty with no conflicts: both wanted the same.
     """
 
     changed: dict[str, Any]
