@@ -1,4 +1,4 @@
-"""Cells, and the look-up point → cell in memory: a border belongs to the lowest code, a gap to a near cell or nobody."""
+"""Cells, and the look-up point → cell in memory: a border is the lowest code's, a gap a near cell's or nobody's."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -129,9 +129,10 @@ class CellIndex:
         lowest = numpy.full(len(points), len(self.codes))
         found, cells = self._tree.query(spots, predicate="dwithin", distance=BORDER)
         numpy.minimum.at(lowest, found, cells)
+        indexes: list[int] = lowest.tolist()
         return [
             Located(self.codes[index], "covered") if index < len(self.codes) else self._astray(point)
-            for point, index in zip(points, lowest.tolist(), strict=True)
+            for point, index in zip(points, indexes, strict=True)
         ]
 
     def _astray(self, point: Point) -> Located:
@@ -147,7 +148,7 @@ class CellIndex:
         if not near.size:
             return None
         spot = shapely.Point(lon * kx, lat * ky)
-        metres = numpy.asarray(shapely.distance(_scaled(self._polygons[near], kx, ky), spot))
+        metres = numpy.array([each.distance(spot) for each in _scaled(self._polygons[near], kx, ky)])
         # Compared by the millimetre: of two cells that share the nearest corner the lower code wins.
         millimetres = numpy.rint(metres * 1000)
         best = int(numpy.argmin(millimetres))

@@ -24,13 +24,9 @@ class GeometryColumn(Column):
         # A default is no value a geometry could have; Piccolo needs one to exist, so a missing value is NULL and the
         # NOT NULL of the table refuses it.
         self.default = None
-        super().__init__(
-            null=null,
-            index=index,
-            index_method=IndexMethod.gist,
-            help_text=help_text,
-            required=not null,
-            default=None,
+        # Piccolo's keyword arguments are untyped.
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]
+            null=null, index=index, index_method=IndexMethod.gist, help_text=help_text, required=not null, default=None
         )
 
     @property

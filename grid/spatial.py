@@ -186,7 +186,8 @@ def locating_one(cells: Layer, district: Layer) -> Statement:
 def near(points: Layer, where: str = "true", limit: int = 100) -> Statement:
     """Keys and metres (on the ellipsoid) of rows within `metres` of (lon, lat), nearest first.
 
-    `where` is a condition over columns of the table, with parameters of its own as `:name`. Parameters: lon, lat, metres.
+    `where` is a condition over columns of the table, with parameters of its own as `:name`.
+    Parameters: lon, lat, metres.
     """
     table = points.table()
     geography: Any = Geography(srid=SRID)
@@ -209,7 +210,7 @@ def near(points: Layer, where: str = "true", limit: int = 100) -> Statement:
 
 @cache
 def tile(shapes: Layer, name: str, properties: tuple[str, ...] = (), where: str = "true") -> Statement:
-    """A Mapbox vector tile (bytes, zoom/x/y: parameters z, x, y) of one layer `name`; features carry key and properties.
+    """A Mapbox vector tile (bytes; parameters z, x, y) of one layer `name`; features carry key and properties.
 
     Layers of rows valid at `at` only when `where` says so; `where` may use parameters of its own as `:name`.
     """

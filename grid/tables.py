@@ -51,7 +51,7 @@ class OrganisationRow(Table, tablename="organisation"):
 
 
 class OrganisationMarkRow(Table, tablename="organisation_mark"):
-    """One row: the mark of the newest state of all organisations, by which processes know that their copy is current."""
+    """One row: the mark of the newest state of all organisations; a process compares it with that of its copy."""
 
     id = Integer(primary_key=True, default=None)
     mark = Uuid(default=None)

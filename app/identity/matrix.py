@@ -33,6 +33,14 @@ key.manage          -     -     -     -     -     -     -     -     -     all   
 access_log.read     -     -     -     -     -     -     -     -     all   -     -
 dead_letter.read    -     -     -     -     -     -     -     -     -     all   -
 dead_letter.replay  -     -     -     -     -     -     -     -     -     all   -
+grid.read           area  area  area  area  area  area  all   all   all   all   -
+grid.locate         all   all   all   all   all   all   all   all   -     all   -
+grid.manage         -     -     -     -     area  -     -     all   -     all   -
+organisation.read   all   all   all   all   all   all   all   all   all   all   -
+organisation.manage -     -     -     -     -     -     -     all   -     all   -
+person.read         org   org   org   area  area  area  org   all   -     all   -
+duty.read           area  area  area  area  area  area  area  all   -     all   -
+duty.manage         -     -     area  area  area  -     -     all   -     all   -
 """
 
 

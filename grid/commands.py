@@ -1,0 +1,212 @@
+"""What is done to the grid: each function one use case in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Meta, Struct
+from shapely import MultiPolygon
+
+from app.identity import scope
+from app.identity.scope import Ownership
+from app.kernel import db, ids
+from app.kernel.actor import Actor
+from app.kernel.crs import Datum
+from app.kernel.problem import FieldError, Invalid, invalid
+from grid import areas, facts, imports, store
+from grid.areas import RefusedRow
+from grid.imports import FeatureCollection, Finding, Known, Survey
+from grid.organisations import Force, Kind, Organisation
+from grid.people import DutyShift
+from grid.problems import CellsRefused, OrganisationCodeTaken, OrganisationEnded, OrganisationNotFound, PersonNotFound
+
+AreaCode = Annotated[str, Meta(pattern=r"^(\d{6}|\d{9}|\d{12}|\d{15})$", description="6, 9, 12 or 15 digits 区域代码")]
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+OrganisationCode = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class ImportReport(Struct, frozen=True, kw_only=True):
+    """What an import of cells did or, in a dry run, would do. `ended` are cells that were replaced."""
+
+    dry_run: bool
+    accepted: bool
+    features: int
+    villages: tuple[str, ...]
+    taken: int
+    ended: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+class AreaReport(Struct, frozen=True, kw_only=True):
+    """How many areas an import took, and the rows it refused with the reason."""
+
+    taken: int
+    refused: tuple[RefusedRow, ...]
+
+
+class NewOrganisation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An organisation to found; a force unit and a team have a force, others none."""
+
+    kind: Kind
+    name: Name
+    code: OrganisationCode
+    area: AreaCode
+    force: Force | None = None
+    parent: UUID | None = None
+
+
+class EndOrganisation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """End of an organisation; open work goes to the successor."""
+
+    successor: UUID | None = None
+
+
+class NewShift(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person's duty for an organisation in an area, from–to (at most 24 hours)."""
+
+    person: UUID
+    organisation: UUID
+    area: AreaCode
+    starts_at: datetime
+    ends_at: datetime
+
+
+async def import_areas(
+    district: str, rows: Sequence[Mapping[str, str]], boundaries: Mapping[str, MultiPolygon], now: datetime, source: str
+) -> AreaReport:
+    """Take the areas of a divisions file that are not there yet; refused rows are listed with the reason."""
+    read, refused = areas.read(rows, district, now, source=source)
+    async with db.transaction(district):
+        known = await store.area_codes(district)
+        fresh = [area for area in read if area.code not in known]
+        await store.add_areas(fresh, boundaries)
+    return AreaReport(taken=len(fresh), refused=tuple(refused))
+
+
+async def import_cells(
+    collection: FeatureCollection,
+    datum: Datum,
+    actor: Actor,
+    now: datetime,
+    *,
+    source: str = "",
+    replace: bool = False,
+    dry_run: bool = False,
+) -> ImportReport:
+    """Take all cells of a file or none: raises CellsRefused with every finding, and then nothing has changed.
+
+    With `replace` the living cells of the villages named in the file end now; a dry run reports and changes nothing.
+    """
+    async with db.transaction(actor.district):
+        reach = scope.require_any(actor, "grid.manage")
+        villages = imports.villages(collection)
+        standing = await store.cells(villages, now)
+        foreign = frozenset(code for code in villages if not reach.covers(Ownership(area=code)))
+        survey = await _survey(collection, datum, foreign, [] if replace else standing, now, source)
+        accepted = not survey.refused
+        report = ImportReport(
+            dry_run=dry_run,
+            accepted=accepted,
+            features=len(collection.features),
+            villages=tuple(villages),
+            taken=len(survey.cells) if accepted else 0,
+            ended=tuple(cell.code for cell in standing) if replace and accepted else (),
+            findings=survey.findings,
+        )
+        if dry_run:
+            return report
+        if not accepted:
+            raise CellsRefused(findings=msgspec.to_builtins(survey.findings))
+        await store.end_cells(report.ended, now)
+        await store.add_cells(survey.cells)
+    return report
+
+
+async def _survey(
+    collection: FeatureCollection, datum: Datum, foreign: frozenset[str], standing: Sequence[imports.Cell],
+    now: datetime, source: str,
+) -> Survey:  # fmt: skip
+    villages = [code for code in imports.villages(collection) if code not in foreign]
+    known = Known(
+        villages=frozenset(await store.area_names(villages)),
+        boundaries=await store.boundaries(villages),
+        used=await store.known_cells(imports.codes(collection)),
+        cells=standing,
+    )
+    return imports.check(collection, datum, known, now, source)
+
+
+async def found_organisation(new: NewOrganisation, actor: Actor, now: datetime) -> Organisation:
+    """Found an organisation; Invalid lists every bad field, OrganisationCodeTaken refuses a used code."""
+    scope.require(
+        actor, "organisation.manage", Ownership(area=new.area), invalid("area", "不在权限范围", "not in reach")
+    )
+    organisation = Organisation(
+        id=ids.new_id(), started_at=now, source="", **{name: getattr(new, name) for name in new.__struct_fields__}
+    )
+    async with db.transaction(actor.district):
+        if errors := await _errors(new, now):
+            raise Invalid(errors)
+        try:
+            async with db.transaction(actor.district):
+                await store.add_organisations([organisation], ids.new_id())
+        except asyncpg.UniqueViolationError as taken:
+            raise OrganisationCodeTaken(code=new.code) from taken
+    return organisation
+
+
+async def _errors(new: NewOrganisation, now: datetime) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if (new.kind in (Kind.FORCE_UNIT, Kind.TEAM)) != (new.force is not None):
+        errors.append(
+            FieldError(
+                "force", ("力量单位和班组须有力量，其他单位没有", "force units and teams have a force, no other")
+            )
+        )
+    if not await store.area_names([new.area]):
+        errors.append(FieldError("area", ("没有这个区域", "there is no such area")))
+    parent = None if new.parent is None else (await facts.directory(now)).get(new.parent)
+    if new.parent is not None and (parent is None or not parent.alive(now)):
+        errors.append(FieldError("parent", ("没有这个上级单位", "there is no such organisation")))
+    elif parent is not None and not new.area.startswith(parent.area):
+        errors.append(FieldError("parent", ("上级单位不在上级区域", "the parent's area does not hold this area")))
+    return errors
+
+
+async def end_organisation(organisation: UUID, end: EndOrganisation, actor: Actor, now: datetime) -> Organisation:
+    """End an organisation, with or without a successor; what has ended does not change (OrganisationEnded)."""
+    async with db.transaction(actor.district):
+        directory = await facts.directory(now)
+        found = directory.get(organisation)
+        if found is None:
+            raise OrganisationNotFound
+        scope.require(actor, "organisation.manage", Ownership(area=found.area), OrganisationNotFound())
+        heir = None if end.successor is None else directory.get(end.successor)
+        if end.successor is not None and (heir is None or not heir.alive(now) or heir.id == organisation):
+            raise invalid("successor", "没有这个承接单位", "there is no such organisation")
+        if not await store.end_organisation(organisation, now, end.successor, ids.new_id()):
+            raise OrganisationEnded(organisation=str(organisation))
+    return msgspec.structs.replace(found, ended_at=now, successor=end.successor)
+
+
+async def plan_shift(new: NewShift, actor: Actor) -> DutyShift:
+    """Put a person on duty; Invalid lists every bad field."""
+    scope.require(actor, "duty.manage", Ownership(area=new.area), PersonNotFound())
+    shift = DutyShift(id=ids.new_id(), **{name: getattr(new, name) for name in new.__struct_fields__})
+    async with db.transaction(actor.district):
+        errors: list[FieldError] = []
+        if not 0 < (new.ends_at - new.starts_at).total_seconds() <= 86400:
+            errors.append(
+                FieldError("ends_at", ("班次须在开始后24小时内结束", "a shift ends within 24 hours of its start"))
+            )
+        if not await store.people([new.person]):
+            errors.append(FieldError("person", ("没有这个人员", "there is no such person")))
+        if (await facts.directory(new.starts_at)).get(new.organisation) is None:
+            errors.append(FieldError("organisation", ("没有这个单位", "there is no such organisation")))
+        if errors:
+            raise Invalid(errors)
+        await store.add_shifts([shift])
+    return shift
