@@ -1,0 +1,1 @@
+"""Sensing: readings of devices become episodes, and an episode becomes one case."""

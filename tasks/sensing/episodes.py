@@ -1,7 +1,7 @@
 """From readings to episodes: one state machine for live evaluation, simulation and back-test (specification §2).
 
-Time is whole ticks (any unit, see `rules.compile_rule`), so every comparison is exact. The table `TABLE` is the machine;
-what it does not list changes nothing.
+Time is whole ticks (any unit, see `rules.compile_rule`), so every comparison is exact. `TABLE` is the machine; what it
+does not list changes nothing.
 """
 
 from collections.abc import Callable, Iterable
@@ -112,9 +112,7 @@ def _persist(run: _Run, t: int) -> Phase:
 
 
 def _fire(run: _Run, t: int) -> Phase:
-    run.resumed = (
-        run.closed_at is not None and t - run.closed_at <= run.rule.reopen_window
-    )
+    run.resumed = run.closed_at is not None and t - run.closed_at <= run.rule.reopen_window
     if not run.resumed:
         run.episode += 1
         run.flaps, run.peak = 0, None
@@ -177,9 +175,7 @@ TABLE: Final[dict[Phase, Row]] = {
     Phase.PENDING: Row(_persist, _drop, _drop),
     Phase.FIRING: Row(_stay, None, _subside),
     Phase.CLEARING: Row(_flap, _hold, _settle),
-    Phase.CLOSED: Row(
-        _begin, None, None
-    ),  # as OK: that CLOSED becomes OK is not reported
+    Phase.CLOSED: Row(_begin, None, None),  # as OK: that CLOSED becomes OK is not reported
 }
 
 _ACTIVE = (Phase.FIRING, Phase.CLEARING)
@@ -226,20 +222,12 @@ def _act(run: _Run, act: Act, t: int, value: float) -> Transition | None:
     return None if source is run.phase else _report(run, t, source, run.phase, value)
 
 
-def _report(
-    run: _Run, t: int, source: Phase, target: Phase, value: float
-) -> Transition:
+def _report(run: _Run, t: int, source: Phase, target: Phase, value: float) -> Transition:
     numbered = target in (Phase.FIRING, Phase.CLEARING, Phase.CLOSED)
     resumed = target is Phase.FIRING and source is not Phase.CLEARING and run.resumed
-    return Transition(
-        t, source, target, run.episode if numbered else None, value, run.flaps, resumed
-    )
+    return Transition(t, source, target, run.episode if numbered else None, value, run.flaps, resumed)
 
 
 def reset_pending(state: State) -> State:
     """Return the state after its rule was edited: what was pending starts anew, what fires goes on."""
-    return (
-        msgspec.structs.replace(state, phase=Phase.OK, n=0)
-        if state.phase is Phase.PENDING
-        else state
-    )
+    return msgspec.structs.replace(state, phase=Phase.OK, n=0) if state.phase is Phase.PENDING else state

@@ -99,15 +99,11 @@ def _duration(value: Any) -> Text | None:
 def _count(value: Any) -> Text | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return ("应为整数", "must be a whole number")
-    return (
-        None
-        if 1 <= value <= 1_000_000
-        else ("应在 1 到 1000000 之间", "must be from 1 to 1000000")
-    )
+    return None if 1 <= value <= 1_000_000 else ("应在 1 到 1000000 之间", "must be from 1 to 1000000")
 
 
 def _word(value: Any) -> Text | None:
-    if isinstance(value, str) and 0 < len(value.strip()) and len(value) <= 200:
+    if isinstance(value, str) and value.strip() and len(value) <= 200:
         return None
     return ("应为 1 到 200 个字的文字", "must be a text of 1 to 200 characters")
 
@@ -141,22 +137,12 @@ TO_PUBLISH = ("name", "kind", "channel", "item")
 """What a rule needs besides to run on a district's devices and open cases."""
 
 
-def faults(
-    document: Mapping[str, Any], required: tuple[str, ...] = REQUIRED
-) -> list[FieldError]:
+def faults(document: Mapping[str, Any], required: tuple[str, ...] = REQUIRED) -> list[FieldError]:
     """Return everything wrong with a rule document, in its own order; empty when it is a rule."""
-    found = [
-        FieldError(key, ("必填", "is required"))
-        for key in required
-        if key not in document
-    ]
+    found = [FieldError(key, ("必填", "is required")) for key in required if key not in document]
     for key, value in document.items():
         check = FIELDS.get(key)
-        wrong = (
-            ("没有这个字段", "is not a field of a rule")
-            if check is None
-            else check(value)
-        )
+        wrong = ("没有这个字段", "is not a field of a rule") if check is None else check(value)
         if wrong is not None:
             found.append(FieldError(key, wrong))
     bad = {error.field for error in found}
@@ -176,11 +162,7 @@ def parse(document: Mapping[str, Any], required: tuple[str, ...] = REQUIRED) -> 
 def loads(text: str) -> Rule:
     """Return the rule of a TOML or JSON text; Unreadable when it is neither, Invalid with every bad field."""
     try:
-        document: Any = (
-            msgspec.json.decode(text)
-            if text.lstrip().startswith("{")
-            else tomllib.loads(text)
-        )
+        document: Any = msgspec.json.decode(text) if text.lstrip().startswith("{") else tomllib.loads(text)
     except (tomllib.TOMLDecodeError, msgspec.DecodeError) as fault:
         raise Unreadable(
             (

@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
 def _rows(text: str) -> Iterator[Row]:
     reader = csv.reader(text.removeprefix("\ufeff").splitlines())
-    header = [name.strip().lower() for name in next(reader, [])]
+    header = [name.strip().lower() for name in next(reader, list[str]())]
     missing = [
         FieldError(f"header.{name}", ("缺少这一列", "this column is missing"))
         for name in ("at", "value")
@@ -91,16 +91,12 @@ def _value(text: str) -> float | Text:
         value = float(text)
     except ValueError:
         return ("应为数字", "must be a number")
-    return (
-        value if math.isfinite(value) else ("应为有限的数", "must be a finite number")
-    )
+    return value if math.isfinite(value) else ("应为有限的数", "must be a finite number")
 
 
 def _seconds(at: datetime) -> Decimal:
     since = at.replace(tzinfo=at.tzinfo or UTC) - _EPOCH
-    return Decimal(since.days * 86400 + since.seconds) + Decimal(
-        since.microseconds
-    ).scaleb(-6)
+    return Decimal(since.days * 86400 + since.seconds) + Decimal(since.microseconds).scaleb(-6)
 
 
 def read(text: str) -> list[Sample]:
@@ -140,19 +136,14 @@ def read(text: str) -> list[Sample]:
 
 
 def simulate(rule: Rule, samples: list[Sample]) -> list[Step]:
-    """Return every transition of the samples under the rule, by the state machine itself; of equal times the first counts."""
+    """Return every transition of the samples, by the real state machine; of equal times the first counts."""
     per_second = _resolution(rule, samples)
     first: dict[int, Sample] = {}
     for sample in samples:
         first.setdefault(int(sample.seconds * per_second), sample)
     readings = [(tick, sample.value) for tick, sample in sorted(first.items())]
-    _, transitions, _ = episodes.advance(
-        episodes.State(), compile_rule(rule, per_second), readings
-    )
-    return [
-        Step(first[t.at].written, t.source, t.target, t.episode, t.value)
-        for t in transitions
-    ]
+    _, transitions, _ = episodes.advance(episodes.State(), compile_rule(rule, per_second), readings)
+    return [Step(first[t.at].written, t.source, t.target, t.episode, t.value) for t in transitions]
 
 
 def _resolution(rule: Rule, samples: list[Sample]) -> int:

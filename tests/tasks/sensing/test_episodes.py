@@ -20,16 +20,11 @@ RAISE, HOLD, CLEAR = 11.0, 9.0, 8.0
 
 def ticks(*pairs: str) -> list[tuple[int, float]]:
     """Read `t:v` in seconds; one tick is one second in these tests."""
-    return [
-        (int(t), float(v))
-        for t, v in (pair.split(":") for pair in " ".join(pairs).split())
-    ]
+    return [(int(t), float(v)) for t, v in (pair.split(":") for pair in " ".join(pairs).split())]
 
 
 def run(rule: Rule, *pairs: str) -> tuple[State, list[Transition]]:
-    after, transitions, _ = advance(
-        State(), compile_rule(rule, per_second=1), ticks(*pairs)
-    )
+    after, transitions, _ = advance(State(), compile_rule(rule, per_second=1), ticks(*pairs))
     return after, transitions
 
 
@@ -140,12 +135,8 @@ def test_the_worked_example_of_the_specification():
         ),
     ],
 )
-def test_each_row_of_the_table(
-    change: dict[str, float], series: str, expected: list[str]
-):
-    rule = Rule(
-        **{"on": 10, "off": 8, "hold_for": 30, "clear_for": 40, "max_gap": 25} | change
-    )
+def test_each_row_of_the_table(change: dict[str, float], series: str, expected: list[str]):
+    rule = Rule(**{"on": 10, "off": 8, "hold_for": 30, "clear_for": 40, "max_gap": 25} | change)
     assert told(run(rule, series)[1]) == expected
 
 
@@ -158,12 +149,11 @@ def test_a_hold_while_clearing_is_not_a_flap_and_a_raise_is():
 def test_flaps_and_peak_start_anew_with_an_episode_and_go_on_with_a_resumed_one():
     series = "0:50 10:8 20:11 30:8 100:8 150:12"
     anew, _ = run(Rule(on=10, off=8, clear_for=40), series)
-    resumed, transitions = run(
-        Rule(on=10, off=8, clear_for=40, reopen_window=60), series
-    )
+    resumed, transitions = run(Rule(on=10, off=8, clear_for=40, reopen_window=60), series)
     assert (anew.episode, anew.flaps, anew.peak) == (2, 0, 12.0)
     assert (resumed.episode, resumed.flaps, resumed.peak) == (1, 1, 50.0)
-    assert transitions[-1].resumed and not transitions[0].resumed
+    assert transitions[-1].resumed
+    assert not transitions[0].resumed
 
 
 def test_readings_must_come_in_rising_order_of_time():
@@ -180,9 +170,7 @@ def test_editing_a_rule_forgets_what_is_pending_and_leaves_what_fires():
 
 def test_it_stops_where_it_is_asked_to():
     rule = compile_rule(Rule(on=10, off=8), per_second=1)
-    after, transitions, fed = advance(
-        State(), rule, ticks("0:11 10:8 20:11"), until=CLOSED
-    )
+    after, transitions, fed = advance(State(), rule, ticks("0:11 10:8 20:11"), until=CLOSED)
     assert (after.phase, after.last, fed, len(transitions)) == (CLOSED, 10, 2, 2)
 
 
@@ -198,15 +186,11 @@ rules = st.builds(
     reopen_window=seconds,
 )
 values = st.sampled_from([5.0, 8.0, 9.0, 10.0, 11.0, 20.0])
-serieses = st.dictionaries(st.integers(0, 1000), values, max_size=80).map(
-    lambda d: sorted(d.items())
-)
+serieses = st.dictionaries(st.integers(0, 1000), values, max_size=80).map(lambda d: sorted(d.items()))
 
 
 @given(rules, serieses, st.data())
-def test_readings_in_any_batches_come_out_as_in_one(
-    rule: Rule, series: list[tuple[int, float]], data: st.DataObject
-):
+def test_readings_in_any_batches_come_out_as_in_one(rule: Rule, series: list[tuple[int, float]], data: st.DataObject):
     compiled = compile_rule(rule, per_second=1)
     whole, expected, _ = advance(State(), compiled, series)
     state, transitions = State(), []
@@ -219,9 +203,7 @@ def test_readings_in_any_batches_come_out_as_in_one(
 
 
 @given(rules, serieses)
-def test_transitions_form_a_chain_and_episodes_count_without_gaps(
-    rule: Rule, series: list[tuple[int, float]]
-):
+def test_transitions_form_a_chain_and_episodes_count_without_gaps(rule: Rule, series: list[tuple[int, float]]):
     state, transitions, _ = advance(State(), compile_rule(rule, per_second=1), series)
     phase, episode = OK, 0
     for step in transitions:
@@ -240,25 +222,17 @@ def test_transitions_form_a_chain_and_episodes_count_without_gaps(
 
 
 @given(rules, serieses)
-def test_the_clock_may_be_shifted_and_scaled_without_changing_anything(
-    rule: Rule, series: list[tuple[int, float]]
-):
+def test_the_clock_may_be_shifted_and_scaled_without_changing_anything(rule: Rule, series: list[tuple[int, float]]):
     plain = advance(State(), compile_rule(rule, per_second=1), series)[1]
-    moved = advance(
-        State(), compile_rule(rule), [(t * 1_000_000 - 7, v) for t, v in series]
-    )[1]
+    moved = advance(State(), compile_rule(rule), [(t * 1_000_000 - 7, v) for t, v in series])[1]
     assert [(t.at * 1_000_000 - 7, t.source, t.target, t.episode) for t in plain] == [
         (t.at, t.source, t.target, t.episode) for t in moved
     ]
 
 
 @given(rules, serieses)
-def test_nothing_fires_without_a_raise_held_long_enough(
-    rule: Rule, series: list[tuple[int, float]]
-):
+def test_nothing_fires_without_a_raise_held_long_enough(rule: Rule, series: list[tuple[int, float]]):
     for step in advance(State(), compile_rule(rule, per_second=1), series)[1]:
         if step.target is FIRING and step.source is PENDING:
-            held = [
-                (t, v) for t, v in series if step.at - rule.hold_for <= t <= step.at
-            ]
+            held = [(t, v) for t, v in series if step.at - rule.hold_for <= t <= step.at]
             assert all(v > rule.on for _, v in held)

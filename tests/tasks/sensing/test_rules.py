@@ -30,17 +30,11 @@ reopen_window = 1800
 
 def test_toml_and_json_say_the_same():
     json = '{"on": 10, "off": 8, "for": 0, "min_samples": 1, "clear_for": 600, "max_gap": 900.5, "reopen_window": 1800}'
-    assert (
-        loads(WATER)
-        == loads(json)
-        == Rule(on=10, off=8, clear_for=600, max_gap=900.5, reopen_window=1800)
-    )
+    assert loads(WATER) == loads(json) == Rule(on=10, off=8, clear_for=600, max_gap=900.5, reopen_window=1800)
 
 
 def test_thresholds_alone_are_a_rule_that_fires_and_clears_at_once():
-    assert loads("on = 10\noff = 8") == Rule(
-        on=10.0, off=8.0, hold_for=0, min_samples=1, clear_for=0, max_gap=None
-    )
+    assert loads("on = 10\noff = 8") == Rule(on=10.0, off=8.0, hold_for=0, min_samples=1, clear_for=0, max_gap=None)
 
 
 @pytest.mark.parametrize(
