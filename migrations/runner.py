@@ -38,7 +38,7 @@ HISTORY = """
 """
 
 LOCK_TRIES = 20
-"""A statement that waits for a lock longer than `lock_timeout` gives way and is tried again: requests go on meanwhile."""
+"""A statement that waits for a lock longer than `lock_timeout` gives way and is tried again: requests go on."""
 
 
 class Migration(Struct, frozen=True):

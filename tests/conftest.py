@@ -1,26 +1,32 @@
 """Real PostgreSQL and Valkey for every test: started once, a migrated template, a clone of it for each process.
 
-The services live in `ZJW_TEST_HOME` (default `.local/test`) and stay up between runs; `make test` gives them a folder of
-its own and removes it. Use one of:
+The services live in `ZJW_TEST_HOME` (default `.local/test`) and stay up between runs; `make test` gives them a folder
+of its own and removes it. Use one of:
 
 - `district`: inside a transaction of district 330109 that is rolled back afterwards (fast; the default choice);
 - `committed`: real commits; every table that was filled is emptied afterwards;
 - `redis`: an empty Valkey database of this process.
 """
 
+import asyncio
+import base64
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
+from litestar import Litestar
 from redis.asyncio import Redis
 
 from app.embedded.services import Services
 from app.identity import cipher
 from app.identity import commands as identity
 from app.kernel import db
-from tests.tools import databases
+from app.server import create_app
+from app.settings import Settings
+from tests.tools import databases, people
 
 DISTRICT = "330109"
 NEIGHBOUR = "330110"
@@ -53,8 +59,8 @@ def redis_url(services: Services) -> Iterator[str]:
 async def database(database_url: str) -> AsyncIterator[str]:
     """The kernel's engine with its pool started on `database_url`."""
     db.configure(database_url)
-    cipher.configure("test", {"test": bytes(range(32))})
-    identity.configure(b"a signing key for tests, 32 bytes")
+    cipher.configure("test", {"test": people.CIPHER_KEY})
+    identity.configure(people.SIGNING_KEY)
     await db.start(1, 12)
     yield database_url
     await db.stop()
@@ -77,7 +83,7 @@ async def district(database: str) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture
 async def committed(database: str) -> AsyncIterator[str]:
-    """No transaction around the test: commits are real; all filled tables are emptied afterwards. Gives the district."""
+    """No transaction around the test: commits are real, all filled tables emptied afterwards. Gives the district."""
     yield DISTRICT
     await databases.empty(database)
 
@@ -89,3 +95,36 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     await client.flushdb()
     yield client
     await client.aclose()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def app(database: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Litestar]:
+    """The whole application on this process's database and queue; its lifespan is held by a task of its own."""
+    application = create_app(
+        Settings(
+            database_url=database,
+            redis_url=redis_url,
+            media_url=tmp_path_factory.mktemp("media").as_uri(),
+            jwt_key=base64.b64encode(people.SIGNING_KEY).decode(),
+            cipher_keys=("test:" + base64.b64encode(people.CIPHER_KEY).decode(),),
+        )
+    )
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with application.lifespan():
+            started.set()
+            await ended.wait()
+
+    task = asyncio.create_task(live())
+    await asyncio.wait({task, asyncio.ensure_future(started.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    yield application
+    ended.set()
+    await task
+
+
+@pytest_asyncio.fixture
+async def http(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, in the test's own task: with `district` its changes are rolled back too."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        yield client

@@ -20,6 +20,7 @@ SOCKET_PATH_LIMIT = 100
 
 
 def is_root() -> bool:
+    """Whether this process may act as any user."""
     return os.geteuid() == 0
 
 

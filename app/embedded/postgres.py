@@ -79,10 +79,12 @@ class Postgres(Struct, frozen=True):
 
     @property
     def data(self) -> Path:
+        """PostgreSQL's data directory."""
         return self.folder / "data"
 
     @property
     def log(self) -> Path:
+        """The server's log; it holds no parameters of statements."""
         return self.folder / "postgres.log"
 
     def url(self, database: str = DATABASE) -> str:
@@ -90,6 +92,7 @@ class Postgres(Struct, frozen=True):
         return f"postgresql://{USER}@/{database}?host={quote(str(self.socket), safe='/')}&port={PORT}"
 
     def running(self) -> bool:
+        """Whether the cluster's server process is up."""
         return self.data.exists() and self._run("pg_ctl", "status", "-D", self.data, check=False).returncode == 0
 
     def start(self) -> None:

@@ -2,7 +2,7 @@
 
 import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -28,11 +28,13 @@ class Services(Struct, frozen=True):
         return cls(home, Postgres.at(home, durable=durable), Valkey.at(home, durable=durable))
 
     def start(self) -> None:
+        """Starts both; of two starters one waits for the other. Raises Trouble."""
         with locked(self.home / "services.lock"):
             self.postgres.start()
             self.valkey.start()
 
     def stop(self) -> None:
+        """Stops both cleanly."""
         with locked(self.home / "services.lock"):
             self.valkey.stop()
             self.postgres.stop()
@@ -50,10 +52,9 @@ def remove(home: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Generator[None]:
     """Holds a lock file, so that of two starters one waits for the other."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-

@@ -3,6 +3,7 @@
 import os
 import platform
 import signal
+import socket
 import subprocess
 import time
 from importlib.util import find_spec
@@ -10,8 +11,6 @@ from pathlib import Path
 from typing import Self
 
 from msgspec import Struct
-from redis import ConnectionError as NoConnection
-from redis import Redis
 
 from app.embedded import places
 from app.trouble import Trouble
@@ -40,17 +39,23 @@ class Valkey(Struct, frozen=True):
 
     @classmethod
     def at(cls, home: Path, *, durable: bool = True) -> Self:
+        """The server below `home`; `durable` keeps an append-only file."""
         folder = home / "valkey"
         return cls(folder, places.socket_folder(folder, SOCKET) / SOCKET, durable)
 
     def url(self, database: int = 0) -> str:
+        """Address for redis-py and arq."""
         return f"unix://{self.socket}?db={database}"
 
     def running(self) -> bool:
-        with Redis(unix_socket_path=str(self.socket), socket_timeout=5) as client:
+        """Whether it answers; a server that still reads its file does not yet."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
             try:
-                return bool(client.ping())
-            except (NoConnection, TimeoutError):
+                connection.connect(str(self.socket))
+                connection.sendall(b"PING\r\n")
+                return connection.recv(7).startswith(b"+PONG")
+            except OSError:
                 return False
 
     def start(self) -> None:
@@ -78,6 +83,7 @@ class Valkey(Struct, frozen=True):
             raise Trouble(f"The private queue did not start; its log {self._log} ends: {self._tail(done.stdout)}")
 
     def stop(self) -> None:
+        """Ends the server and waits until it is gone. Raises Trouble if it stays."""
         if not self.running():
             return
         # The server's own signal handler writes the append-only file before it ends.

@@ -75,11 +75,8 @@ async def _clone(services: Services, name: str, districts: Sequence[str]) -> Non
     connection = await asyncpg.connect(services.postgres.url("postgres"))
     try:
         names = {row["datname"] for row in await connection.fetch("select datname from pg_database")}
-        for old in names:
-            if old.startswith("zjw_template_") and old != template:
-                await connection.execute(f"drop database if exists {old} with (force)")
-            elif old.startswith("zjw_test_") and not Path(f"/proc/{old.rpartition('_')[2]}").exists():
-                await connection.execute(f"drop database if exists {old} with (force)")
+        for old in filter(_left_over, names - {template}):
+            await connection.execute(f"drop database if exists {old} with (force)")
         if template not in names:
             half = "zjw_template_half"
             await connection.execute(f"drop database if exists {half} with (force)")
@@ -91,6 +88,12 @@ async def _clone(services: Services, name: str, districts: Sequence[str]) -> Non
         await connection.execute(f"create database {name} template {template}")
     finally:
         await connection.close()
+
+
+def _left_over(name: str) -> bool:
+    """Whether nobody needs this database: a template of other migrations, or a clone of a process that is gone."""
+    kind, _, rest = name.removeprefix("zjw_").partition("_")
+    return kind == "template" or (kind == "test" and not Path(f"/proc/{rest}").exists())
 
 
 async def _administer(services: Services, statement: str) -> None:
