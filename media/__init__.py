@@ -1,0 +1,1 @@
+"""Uploads and evidence: bytes taken in whole, looked into safely, judged in words, shown through short-lived links."""
