@@ -41,6 +41,17 @@ organisation.manage -     -     -     -     -     -     -     all   -     all   
 person.read         org   org   org   area  area  area  org   all   -     all   -
 duty.read           area  area  area  area  area  area  area  all   -     all   -
 duty.manage         -     -     area  area  area  -     -     all   -     all   -
+questionnaire.read  all   all   all   all   all   all   all   all   -     -     -
+questionnaire.write -     -     -     -     -     -     -     all   -     -     -
+household.read      area  area  area  area  area  area  -     all   -     -     -
+household.write     area  -     area  area  area  -     -     all   -     -     -
+household.unmask    area  own   area  area  area  -     -     all   -     -     -
+round.read          org   org   area  area  area  area  -     all   -     -     -
+round.manage        -     -     area  -     area  -     -     all   -     -     -
+visit.read          own   own   area  area  area  area  -     all   -     -     -
+visit.record        area  area  area  area  area  -     -     all   -     -     -
+sync.use            own   own   own   own   own   own   own   own   -     -     -
+sync.watch          own   own   org   own   area  -     -     all   -     -     -
 """
 
 
