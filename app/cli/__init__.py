@@ -4,7 +4,10 @@ from importlib import import_module
 
 import click
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "jt808": "jt808",
+    "sensing": "sensing",
+}
 """Sub-command → module below `app.cli` that offers it as `command`."""
 
 
