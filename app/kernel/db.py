@@ -1,6 +1,7 @@
 """The database: one transaction per command, in one district's schema, on a Piccolo engine whose transactions hold."""
 
 import asyncio
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +30,7 @@ class NoTransaction(RuntimeError):
 
 
 class ForeignTask(RuntimeError):
-    """A transaction was used from another task than its own (a `gather` inside it); its connection serves one at a time."""
+    """A transaction was used from another task than its own, as by a `gather` inside it; its connection serves one."""
 
 
 def schema_of(district: str) -> str:
@@ -54,8 +55,11 @@ def _decode_time(value: tuple[int]) -> datetime:
     return _EPOCH + timedelta(microseconds=value[0])
 
 
+_shapely: Any = shapely  # its array overloads have no types
+
+
 def _encode_geometry(value: BaseGeometry) -> bytes:
-    return shapely.to_wkb(value if shapely.get_srid(value) else shapely.set_srid(value, 4326), include_srid=True)
+    return shapely.to_wkb(value if _shapely.get_srid(value) else _shapely.set_srid(value, 4326), include_srid=True)
 
 
 async def prepare(connection: Any) -> None:
@@ -67,12 +71,10 @@ async def prepare(connection: Any) -> None:
     await connection.set_type_codec(
         "timestamptz", schema="pg_catalog", encoder=_encode_time, decoder=_decode_time, format="tuple"
     )
-    try:
+    with contextlib.suppress(ValueError):  # a database before its first migration has no PostGIS yet
         await connection.set_type_codec(
             "geometry", schema="public", encoder=_encode_geometry, decoder=shapely.from_wkb, format="binary"
         )
-    except ValueError:  # a database before its first migration has no PostGIS yet
-        pass
 
 
 async def _keep_session(connection: Any) -> None:
@@ -215,7 +217,8 @@ def configure(dsn: str) -> None:
 
 async def start(min_size: int = 2, max_size: int = 10) -> None:
     """Start the pool; without it each query opens a connection (9 ms)."""
-    await DB.start_connection_pool(min_size=min_size, max_size=max_size, init=prepare, reset=_keep_session)
+    engine: Any = DB
+    await engine.start_connection_pool(min_size=min_size, max_size=max_size, init=prepare, reset=_keep_session)
 
 
 async def stop() -> None:
@@ -231,6 +234,15 @@ def transaction(district: str) -> Any:
     """
     schema_of(district)
     return DB.transaction(district=district)
+
+
+async def districts() -> list[str]:
+    """Return the codes of all districts of this deployment, in no transaction of any."""
+    connection = await DB.acquire()
+    try:
+        return [row["code"] for row in await connection.fetch("select code from public.district order by code")]
+    finally:
+        await DB.release(connection)
 
 
 def current() -> Transaction:

@@ -86,7 +86,7 @@ async def finish(event_id: UUID) -> None:
 
 
 async def postpone(pending: Pending, done: list[str], error: str, now: datetime) -> bool:
-    """Note a failed delivery: try again with back-off (10 s, doubling, at most 1 h), or bury it. Return True if dead."""
+    """Note a failed delivery: try again with back-off (10 s, doubling, at most 1 h) or bury it; True if dead."""
     tries = pending.tries + 1
     dead = tries >= TRIES
     wait = min(timedelta(seconds=10 * 2 ** (tries - 1)), timedelta(hours=1))

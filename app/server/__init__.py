@@ -1,0 +1,103 @@
+"""The web server: puts the packages' routes behind one envelope; decides nothing."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.config.compression import CompressionConfig
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from redis.asyncio import Redis
+
+from app import doorbell, settings, wiring
+from app.kernel import clock, db
+from app.server import authentication, errors, health, openapi
+from app.server.envelope import Envelope
+from app.server.health import Probe
+from app.server.idempotency import Idempotency
+from app.server.limits import Buckets, RateLimit
+from migrations import runner
+
+
+def create_app(configuration: settings.Settings | None = None, now: clock.Clock = clock.now) -> Litestar:
+    """Return the application; `uvicorn --factory app.server:create_app` runs it."""
+    chosen = configuration or settings.load()
+    wiring.configure(chosen)
+    db.configure(chosen.database_url)
+    client: Any = Redis
+    redis = client.from_url(chosen.redis_url, socket_timeout=0.5, socket_connect_timeout=0.5)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncGenerator[None]:
+        started = db.DB.pool is None
+        if started:
+            await db.start(2, chosen.pool_size)
+        async with doorbell.ringing():
+            yield
+        await redis.aclose()
+        if started:
+            await db.stop()
+
+    v1 = Router(
+        "/v1",
+        route_handlers=wiring.ROUTES,
+        middleware=[
+            authentication.Authentication(now, chosen.district),
+            RateLimit(Buckets(redis)),
+            Idempotency(),
+        ],
+    )
+    return Litestar(
+        route_handlers=[
+            v1,
+            *wiring.ROOT_ROUTES,
+            health.healthz,
+            health.readyz,
+            health.metrics,
+            openapi.openapi_json,
+            openapi.docs,
+            openapi.assets,
+        ],
+        middleware=[Envelope()],
+        dependencies={
+            "actor": Provide(authentication.provide_actor, sync_to_thread=False),
+            "now": Provide(authentication.provide_now, sync_to_thread=False),
+            "district": Provide(authentication.provide_district, sync_to_thread=False),
+            "probes": Provide(lambda: _probes(chosen, redis), sync_to_thread=False),
+        },
+        exception_handlers=errors.handlers,
+        compression_config=CompressionConfig(backend="brotli", brotli_gzip_fallback=True, minimum_size=1000),
+        cors_config=CORSConfig(allow_origins=list(chosen.cors_origins)) if chosen.cors_origins else None,
+        openapi_config=openapi.CONFIG,
+        lifespan=[lifespan],
+        request_max_body_size=2 * 1024 * 1024,
+        logging_config=None,
+    )
+
+
+def _write_probe(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".writable").touch()
+
+
+def _probes(chosen: settings.Settings, redis: Any) -> dict[str, Probe]:
+    async def queue() -> None:
+        await redis.ping()
+
+    async def migrations_done() -> None:
+        missing = await runner.missing(chosen.database_url)
+        if missing:
+            raise RuntimeError(f"migrations missing: {missing}")
+
+    async def storage() -> None:
+        await asyncio.to_thread(_write_probe, Path(chosen.media_url.removeprefix("file://")))
+
+    return {
+        "database": health.database_answers,
+        "queue": queue,
+        "migrations": migrations_done,
+        "storage": storage,
+    }

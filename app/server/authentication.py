@@ -1,0 +1,104 @@
+"""Who is asking: puts the actor of a request into its scope, before any handler runs."""
+
+from datetime import datetime
+from typing import Any
+
+from litestar import Request
+from litestar.datastructures import Headers
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from app.identity import commands as identity
+from app.identity.problems import PasswordChangeRequired
+from app.kernel.actor import Actor
+from app.kernel.clock import Clock
+from app.kernel.db import schema_of
+from app.kernel.problem import NotSignedIn, invalid
+from app.wiring import device_of
+
+
+def district_of(headers: Headers, default: str) -> str:
+    """Return the district a request without a token is for: the header `X-District`, else the deployment's default."""
+    asked = headers.get("x-district", default)
+    try:
+        schema_of(asked)
+    except ValueError as error:
+        raise invalid("X-District", "区代码应为 6 位数字", "a district code has 6 digits") from error
+    return asked
+
+
+class Authentication(ASGIMiddleware):
+    """Reads `Authorization: Bearer` (staff, citizen), `X-Api-Key` (machine) or `X-Device-Key` (sensor, gateway).
+
+    A handler says in `opt` whether it is `public`; everything else needs an actor.
+    """
+
+    def __init__(self, clock: Clock, district: str) -> None:
+        self._clock = clock
+        self._district = district
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Put `actor`, `now` and `district` into the scope's state, or refuse."""
+        headers = Headers.from_scope(scope)
+        now = self._clock()
+        actor = await self._actor(scope, headers, now)
+        state = scope["state"]
+        state["now"] = now
+        state["actor"] = actor
+        state["district"] = district_of(headers, self._district) if actor is None else actor.district
+        scope["user"] = actor
+        if actor is None and not scope["route_handler"].opt.get("public"):
+            raise NotSignedIn
+        await next_app(scope, receive, send)
+
+    async def _actor(self, scope: Scope, headers: Headers, now: datetime) -> Actor | None:
+        opt = scope["route_handler"].opt
+        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and credentials:
+            if credentials.startswith("zjwd_"):
+                return await self._device(headers, credentials, now)
+            return await _person(credentials, opt, now)
+        if key := headers.get("x-device-key"):
+            return await self._device(headers, key, now)
+        if key := headers.get("x-api-key"):
+            actor, known, secret = await identity.identify_machine(district_of(headers, self._district), key, now)
+            scope["state"]["api_key"] = known
+            scope["state"]["api_secret"] = secret
+            return actor
+        return None
+
+    async def _device(self, headers: Headers, key: str, now: datetime) -> Actor:
+        actor = await device_of(district_of(headers, self._district), key, now)
+        if actor is None:
+            raise NotSignedIn
+        return actor
+
+
+async def _person(token: str, opt: dict[str, Any], now: datetime) -> Actor | None:
+    try:
+        identified = await identity.identify(identity.read_token(token, now), now)
+    except NotSignedIn:
+        if opt.get("public"):
+            return None
+        raise
+    if identified.must_change and not (opt.get("first_password") or opt.get("public")):
+        raise PasswordChangeRequired
+    return identified.actor
+
+
+def provide_actor(request: Request[Any, Any, Any]) -> Actor:
+    """Return the request's actor; NotSignedIn when there is none (a public route that asks for one)."""
+    actor: Actor | None = request.scope["state"]["actor"]
+    if actor is None:
+        raise NotSignedIn
+    return actor
+
+
+def provide_now(request: Request[Any, Any, Any]) -> datetime:
+    """Return the instant the request was taken at, UTC."""
+    return request.scope["state"]["now"]
+
+
+def provide_district(request: Request[Any, Any, Any]) -> str:
+    """Return the code of the district the request is for."""
+    return request.scope["state"]["district"]

@@ -1,0 +1,127 @@
+"""`Idempotency-Key` on POST: effect and answer are committed together, so a retry gets the same answer and no effect.
+
+After the IETF draft "The Idempotency-Key HTTP Header Field" (07).
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from litestar.datastructures import Headers
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
+
+from app.kernel import db
+from app.kernel.actor import Actor
+from app.kernel.problem import Problem, invalid
+
+_LONGEST_KEY = 255
+_LARGEST_BODY = 10 * 1024 * 1024
+
+
+class KeyReused(Problem):
+    """The key came before with another request."""
+
+    type = "idempotency-key-reused"
+    status = 422
+    title = ("同一个 Idempotency-Key 用于了不同的请求", "The Idempotency-Key was used for another request")
+
+
+class _RolledBack(Exception):
+    """Ends the transaction of a request that failed with a 5xx: its key stays free."""
+
+
+class Idempotency(ASGIMiddleware):
+    """Wraps a POST that carries a key into one transaction with the record of its answer."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Pass everything but a signed-in POST with a key straight on."""
+        key = Headers.from_scope(scope).get("idempotency-key")
+        actor: Actor | None = scope["state"].get("actor")
+        request: Any = scope
+        if key is None or actor is None or request["method"] != "POST" or scope["route_handler"].opt.get("streams"):
+            await next_app(scope, receive, send)
+            return
+        if not 1 <= len(key) <= _LONGEST_KEY:
+            raise invalid("Idempotency-Key", "长度应为 1–255", "has 1 to 255 characters")
+        body = await _read(receive)
+        fingerprint = hashlib.sha256(f"POST {scope['path']}\n".encode() + body).hexdigest()
+        sent: list[Message] = []
+        try:
+            async with db.transaction(actor.district):
+                await _answer_once(actor, key, fingerprint, scope, body, next_app, sent)
+        except _RolledBack:
+            pass
+        for message in sent:
+            await send(message)
+
+
+async def _answer_once(
+    actor: Actor, key: str, fingerprint: str, scope: Scope, body: bytes, next_app: ASGIApp, sent: list[Message]
+) -> None:
+    now: datetime = scope["state"]["now"]
+    if not await _claim(actor.id, key, fingerprint, now):
+        sent += await _stored(actor.id, key, fingerprint)
+        return
+    pending: list[HTTPReceiveMessage] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay_body() -> Any:
+        return pending.pop() if pending else {"type": "http.disconnect"}
+
+    async def keep(message: Message) -> None:
+        sent.append(message)
+
+    await next_app(scope, replay_body, keep)
+    start: Any = sent[0]
+    if start["status"] >= 500:
+        raise _RolledBack
+    content = b"".join(m.get("body", b"") for m in sent[1:] if m["type"] == "http.response.body")
+    headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in start["headers"]]
+    await db.execute(
+        "update idempotency_key set status = $3, headers = $4, body = $5 where actor = $1 and key = $2",
+        actor.id,
+        key,
+        start["status"],
+        headers,
+        content,
+    )
+
+
+async def _claim(actor: UUID, key: str, fingerprint: str, now: datetime) -> bool:
+    # a twin in flight holds the row's lock: this waits for its commit and then sees its answer
+    claimed = await db.execute(
+        "insert into idempotency_key (actor, key, fingerprint, at) values ($1, $2, $3, $4) on conflict do nothing",
+        actor,
+        key,
+        fingerprint,
+        now,
+    )
+    return claimed == 1
+
+
+async def _stored(actor: UUID, key: str, fingerprint: str) -> list[Message]:
+    row = await db.fetchrow(
+        "select fingerprint, status, headers, body from idempotency_key where actor = $1 and key = $2", actor, key
+    )
+    if row is None or row["fingerprint"] != fingerprint:
+        raise KeyReused
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in row["headers"]]
+    start: Any = {"type": "http.response.start", "status": row["status"], "headers": headers}
+    content: Any = {"type": "http.response.body", "body": row["body"], "more_body": False}
+    start["headers"].append((b"idempotency-replayed", b"true"))
+    return [start, content]
+
+
+async def _read(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message: Any = await receive()
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > _LARGEST_BODY:
+            raise invalid("body", "内容过大", "is too large for a request with an Idempotency-Key")
+        chunks.append(chunk)
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return b"".join(chunks)

@@ -1,0 +1,146 @@
+"""The OpenAPI 3.1 document with every problem an operation may answer, and its page, which needs no internet."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response, get, static_files
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+
+from app.server.health import OPEN
+
+DOCS = Path(__file__).resolve().parent.parent / "web" / "vendor" / "swagger-ui"
+
+CONFIG = OpenAPIConfig(
+    title="综警网 Field force platform",
+    version="1",
+    description="Grid, visits, evidence, case router and evaluation of a district's field forces."
+    " Errors are RFC 9457 problem documents in Chinese or English (`Accept-Language`).",
+    components=Components(
+        security_schemes={
+            "bearer": SecurityScheme(type="http", scheme="bearer", description="Access token of staff or a citizen"),
+            "apiKey": SecurityScheme(type="apiKey", security_scheme_in="header", name="X-Api-Key"),
+            "deviceKey": SecurityScheme(type="apiKey", security_scheme_in="header", name="X-Device-Key"),
+        }
+    ),
+    path="/_schema",
+    render_plugins=(),
+)
+
+PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457 problem document",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference", "examples": ["/problems/invalid"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+_WORDS = {
+    "400": "The request cannot be read",
+    "401": "Not signed in",
+    "403": "Not permitted",
+    "404": "No such thing, or not yours",
+    "405": "Method not allowed",
+    "406": "Not acceptable",
+    "409": "Not possible in the present state or version",
+    "410": "Gone",
+    "412": "Precondition failed",
+    "413": "Too large",
+    "415": "Unsupported media type",
+    "422": "The content is not valid: every bad field is listed",
+    "426": "The app is too old",
+    "428": "Precondition required",
+    "429": "Too many requests: Retry-After",
+    "460": "Checksum mismatch",
+    "503": "Temporarily unavailable: Retry-After",
+}
+
+
+def _problem_response(status: str) -> dict[str, Any]:
+    schema = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"description": _WORDS[status], "content": schema}
+
+
+def complete(document: dict[str, Any], public: set[tuple[str, str]]) -> dict[str, Any]:
+    """Add to each operation the problems it may answer and the credentials it needs.
+
+    `public` holds (method, path) of operations open to strangers.
+    """
+    document["components"].setdefault("schemas", {})["Problem"] = PROBLEM
+    everywhere = ["400", "404", "405", "406", "413", "415", "422", "429", "503"]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method not in ("get", "post", "put", "patch", "delete", "head", "options"):
+                continue
+            open_to_all = (method, path) in public
+            statuses = everywhere + ([] if method in ("get", "head") else ["409", "410", "412", "428"])
+            statuses += ["401"] if open_to_all else ["401", "403"]
+            if "/uploads" in path or "/sync/" in path:
+                statuses += ["409", "410", "412", "426", "460"]
+            responses = operation["responses"]
+            for status in statuses:
+                if status not in responses or status == "400":
+                    responses[status] = _problem_response(status)
+            if not open_to_all:
+                operation["security"] = [{"bearer": []}, {"apiKey": []}, {"deviceKey": []}]
+    return document
+
+
+def _public_operations(app: Litestar) -> set[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            if isinstance(handler, HTTPRouteHandler) and handler.opt.get("public"):
+                found |= {(method.lower(), route.path_format) for method in handler.http_methods}
+    return found
+
+
+@lru_cache(maxsize=4)
+def document_of(app: Litestar) -> bytes:
+    """Return the OpenAPI document of an app as JSON."""
+    schema: dict[str, Any] = app.openapi_schema.to_schema()
+    return msgspec.json.encode(complete(schema, _public_operations(app)))
+
+
+@get("/openapi.json", opt=OPEN, include_in_schema=False, sync_to_thread=False)
+def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The OpenAPI document."""
+    return Response(document_of(request.app), media_type="application/json")
+
+
+PAGE = """<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>综警网 API</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="/docs/assets/swagger-ui.css"><link rel="icon" href="data:,">
+<div id="docs"></div><script src="/docs/assets/swagger-ui-bundle.js"></script>
+<script src="/docs/assets/start.js"></script></html>
+"""
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " connect-src 'self'; frame-ancestors 'none'"
+)
+
+
+@get("/docs", opt=OPEN, include_in_schema=False, sync_to_thread=False)
+def docs() -> Response[str]:
+    """The API reference as a page; everything it needs is served from here."""
+    return Response(PAGE, media_type="text/html", headers={"Content-Security-Policy": _CSP})
+
+
+_files: Any = static_files
+assets = _files.create_static_files_router(path="/docs/assets", directories=[DOCS], opt=OPEN, include_in_schema=False)
