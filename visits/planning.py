@@ -4,6 +4,7 @@ Plain arithmetic on a plane: at the size of a district (60 km) the error of an e
 the width of a street. 5,000 households to 100 members take well under 5 s.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
 from itertools import groupby, pairwise
@@ -11,6 +12,7 @@ from math import ceil, cos, hypot, radians
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 METRES_PER_DEGREE = 111_320.0
 SLACK = 1.15
@@ -130,6 +132,12 @@ def assign(stops: Iterable[Stop], members: Sequence[Member], evenings: Sequence[
         evening for member in members for evening in _evenings(member, lists[member.person], evenings, per_evening)
     ]
     return Plan(tuple(plans), tuple(stop.household for stop in left))
+
+
+def with_load(members: Sequence[Member], persons: Iterable[UUID]) -> list[Member]:
+    """Return the members with one more visit of load for each time they are named."""
+    more = Counter(persons)
+    return [replace(member, load=member.load + more[member.person]) for member in members]
 
 
 def _keep_cell(

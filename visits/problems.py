@@ -63,14 +63,6 @@ class RoundRefuses(Problem):
     title = ("轮次当前不允许此操作", "The round does not allow this now")
 
 
-class PlanningClosed(Problem):
-    """Nobody plans evening visits after 21:00."""
-
-    type = "planning-closed"
-    status = 409
-    title = ("21:00以后不再安排走访", "No planning after 21:00")
-
-
 class VisitIdTaken(Problem):
     """Visits are append-only: the id belongs to another visit."""
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.kernel.clock import SHANGHAI
 from app.kernel.problem import FieldError
-from visits.households import CareNeed
+from visits.households import CareNeed, Household
 
 AreaCode = Annotated[str, Meta(pattern=r"^(\d{6}|\d{9}|\d{12}|\d{15})$", description="6, 9, 12 or 15 digits 区域代码")]
 
@@ -164,6 +164,23 @@ def days(round_: Round, now: datetime) -> list[date]:
 def end_of(round_: Round) -> datetime:
     """Return the instant the round's window is over, which is when its visits are due."""
     return datetime.combine(round_.ends_on, round_.hours_to, SHANGHAI)
+
+
+def assignment_body(assignment: Assignment, home: Household, today: date) -> dict[str, object]:
+    """Return what the assigned person's phone holds; care needs on the day itself only."""
+    body: dict[str, object] = {
+        "round": str(assignment.round_id),
+        "household": str(assignment.household_id),
+        "address": home.address,
+        "half": assignment.half.value,
+        "planned_on": None if assignment.planned_on is None else assignment.planned_on.isoformat(),
+        "place_in_walk": assignment.place_in_walk,
+        "state": assignment.state.value,
+        "version": assignment.version,
+    }
+    if assignment.planned_on == today and assignment.state is AssignmentState.PLANNED:
+        body["care_needs"] = [need.value for need in home.care_needs]
+    return body
 
 
 def feed_body(round_: Round) -> dict[str, object]:
