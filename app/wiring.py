@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import Struct
+
 from app.identity import api as identity_api
 from app.identity import cipher
 from app.identity import commands as identity
@@ -20,7 +22,14 @@ ROOT_ROUTES: list[Any] = []
 Subscriber = Callable[[Any, datetime], Awaitable[None]]
 """Called with the event and the instant, inside a transaction of the event's district, at least once per event."""
 
-SUBSCRIBERS: dict[type[Event], dict[str, Subscriber]] = {}
+
+class Slow(Struct, frozen=True):
+    """A subscriber that takes its time: called outside a transaction, it opens its own."""
+
+    call: Subscriber
+
+
+SUBSCRIBERS: dict[type[Event], dict[str, Subscriber | Slow]] = {}
 """Event → name of the subscriber → what it does. Names are kept with the event: do not reuse one for other work."""
 
 Job = Callable[[str, datetime], Awaitable[object]]

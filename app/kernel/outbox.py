@@ -31,6 +31,17 @@ class Pending(Struct, frozen=True):
     done: list[str]
 
 
+class DeadLetter(Struct, frozen=True):
+    """An event that some subscriber refused to the last try."""
+
+    event_id: UUID
+    type: str
+    written_at: datetime
+    dead_at: datetime
+    tries: int
+    error: str | None
+
+
 def _ring(district: str) -> None:
     for bell in bells:
         bell(district)
@@ -85,6 +96,11 @@ async def finish(event_id: UUID) -> None:
     await db.execute("delete from outbox where event_id = $1", event_id)
 
 
+async def note_done(event_id: UUID, done: list[str]) -> None:
+    """Keep which subscribers have dealt with an event that waits for others."""
+    await db.execute("update outbox set done = $2 where event_id = $1", event_id, done)
+
+
 async def postpone(pending: Pending, done: list[str], error: str, now: datetime) -> bool:
     """Note a failed delivery: try again with back-off (10 s, doubling, at most 1 h) or bury it; True if dead."""
     tries = pending.tries + 1
@@ -101,6 +117,16 @@ async def postpone(pending: Pending, done: list[str], error: str, now: datetime)
         now if dead else None,
     )
     return dead
+
+
+async def dead(limit: int = 100) -> list[DeadLetter]:
+    """Return the dead letters, oldest first."""
+    rows = await db.fetch(
+        "select event_id, type, written_at, dead_at, tries, error from outbox where dead_at is not null"
+        " order by dead_at limit $1",
+        limit,
+    )
+    return [DeadLetter(**dict(row)) for row in rows]
 
 
 async def replay(event_id: UUID, now: datetime) -> bool:

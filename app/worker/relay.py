@@ -1,0 +1,71 @@
+"""The relay: takes events out of every district's outbox and hands their ids to the queue; numbers the change feed.
+
+NOTIFY wakes it at once, a poll every second finds what no bell announced, and what was rung but not done for a minute
+is rung again: the queue may be emptied at any time.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from app import wiring
+from app.doorbell import CHANNEL
+from app.kernel import changes, db, outbox
+from app.kernel.clock import Clock
+
+logger = logging.getLogger("zjw.relay")
+
+POLL_SECONDS = 1.0
+BATCH = 500
+
+Enqueue = Callable[[str, UUID], Awaitable[None]]
+"""Hands (district, event id) to the queue; doing it twice for one id must be harmless."""
+
+
+async def relay_once(district: str, enqueue: Enqueue, clock: Clock) -> int:
+    """Relay what waits in one district and return how many events were handed over."""
+    subscribed = {kind.__name__ for kind in wiring.SUBSCRIBERS}
+    total = 0
+    while True:
+        async with db.transaction(district):
+            taken = await outbox.take(clock(), subscribed, BATCH)
+        for event_id in taken:
+            await enqueue(district, event_id)
+        total += len(taken)
+        if len(taken) < BATCH:
+            break
+    async with db.transaction(district):
+        await changes.assign_positions()
+    return total
+
+
+async def run(enqueue: Enqueue, clock: Clock) -> None:
+    """Relay until cancelled; a database that goes away is waited for."""
+    wake = asyncio.Event()
+    listener: Any = None
+    while True:
+        try:
+            if listener is None or listener.is_closed():
+                listener = await _listen(wake)
+            for district in await db.districts():
+                await relay_once(district, enqueue, clock)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            logger.warning("relay", extra={"error": type(error).__name__, "text": str(error)[:200]})
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(wake.wait(), POLL_SECONDS)
+        wake.clear()
+
+
+async def _listen(wake: asyncio.Event) -> Any:
+    connection = await db.DB.get_new_connection()
+
+    def rung(*_: object) -> None:
+        wake.set()
+
+    await connection.add_listener(CHANNEL, rung)
+    return connection
