@@ -17,10 +17,11 @@ from app.kernel.actor import Actor
 from app.kernel.crs import Datum
 from app.kernel.problem import FieldError, Invalid, invalid
 from grid import areas, facts, imports, store
-from grid.areas import RefusedRow
+from grid.areas import Area, RefusedRow
+from grid.cells import Cell
 from grid.imports import FeatureCollection, Finding, Known, Survey
 from grid.organisations import Force, Kind, Organisation
-from grid.people import DutyShift
+from grid.people import DutyShift, Person, SquadMember
 from grid.problems import CellsRefused, OrganisationCodeTaken, OrganisationEnded, OrganisationNotFound, PersonNotFound
 
 AreaCode = Annotated[str, Meta(pattern=r"^(\d{6}|\d{9}|\d{12}|\d{15})$", description="6, 9, 12 or 15 digits 区域代码")]
@@ -38,6 +39,18 @@ class ImportReport(Struct, frozen=True, kw_only=True):
     taken: int
     ended: tuple[str, ...]
     findings: tuple[Finding, ...]
+
+
+class Settlement(Struct, frozen=True, kw_only=True):
+    """All that a district begins with."""
+
+    areas: Sequence[Area]
+    boundaries: Mapping[str, MultiPolygon]
+    cells: Sequence[Cell]
+    organisations: Sequence[Organisation]
+    people: Sequence[Person]
+    members: Sequence[SquadMember]
+    shifts: Sequence[DutyShift]
 
 
 class AreaReport(Struct, frozen=True, kw_only=True):
@@ -86,6 +99,20 @@ async def import_areas(
     return AreaReport(taken=len(fresh), refused=tuple(refused))
 
 
+async def settle(district: str, settlement: Settlement) -> None:
+    """Write a whole new district by COPY: areas and organisations parents first, then cells, people, squads, duty.
+
+    Nothing is checked but what the database checks; it joins the caller's transaction, if there is one.
+    """
+    async with db.transaction(district):
+        await store.add_areas(settlement.areas, settlement.boundaries)
+        await store.add_cells(settlement.cells)
+        await store.add_organisations(settlement.organisations, ids.new_id())
+        await store.add_people(settlement.people)
+        await store.add_squad_members(settlement.members)
+        await store.add_shifts(settlement.shifts)
+
+
 async def import_cells(
     collection: FeatureCollection,
     datum: Datum,
@@ -126,7 +153,7 @@ async def import_cells(
 
 
 async def _survey(
-    collection: FeatureCollection, datum: Datum, foreign: frozenset[str], standing: Sequence[imports.Cell],
+    collection: FeatureCollection, datum: Datum, foreign: frozenset[str], standing: Sequence[Cell],
     now: datetime, source: str,
 ) -> Survey:  # fmt: skip
     villages = [code for code in imports.villages(collection) if code not in foreign]

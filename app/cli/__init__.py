@@ -5,8 +5,20 @@ from importlib import import_module
 import click
 
 COMMANDS: dict[str, str] = {
+    "demo": "demo",
+    "grid": "grid",
     "jt808": "jt808",
     "sensing": "sensing",
+    "district": "district",
+    "doctor": "doctor",
+    "migrate": "migrate",
+    "run": "run",
+    "serve": "serve",
+    "services": "services",
+    "settings": "settings",
+    "status": "status",
+    "stop": "stop",
+    "worker": "worker",
 }
 """Sub-command → module below `app.cli` that offers it as `command`."""
 

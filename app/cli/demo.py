@@ -1,0 +1,107 @@
+"""`zjw demo`: the demo district, loaded once and kept."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import click
+import msgspec
+from msgspec import Struct
+from tqdm import tqdm
+
+from app import settings, wiring
+from app.demo import accounts, load
+from app.demo.accounts import DemoFile
+from app.demo.district.places import DISTRICT
+from app.kernel import clock, db
+from app.settings import Settings
+from app.trouble import Trouble
+from migrations import runner
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """What `zjw demo load` did."""
+
+    kind: str
+    fresh: bool
+    activity: bool
+    seconds: float
+    file: str
+
+
+@click.group("demo")
+def command() -> None:
+    """The demo district (示范区): real divisions of Xiaoshan, everything else made up."""
+
+
+def _bars() -> Callable[[str, int, int], None]:
+    """A bar per part on a terminal, a line per finished part otherwise."""
+    bars: dict[str, tqdm[Any]] = {}
+
+    def progress(what: str, done: int, of: int) -> None:
+        bar = bars.setdefault(what, tqdm(total=of, desc=what, file=sys.stderr, disable=not sys.stderr.isatty()))
+        bar.update(done - bar.n)
+        if done >= of:
+            bar.close()
+            if not sys.stderr.isatty():
+                click.echo(f"{what}: {of}", err=True)
+
+    return progress
+
+
+@command.command("load")
+@click.option("--kind", type=click.Choice(load.KINDS), default="small", show_default=True, help="How much activity.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def load_demo(kind: str, as_json: bool) -> None:
+    """Load the demo district and its activity; what is loaded already is kept."""
+    chosen = settings.load()
+    started = time.monotonic()
+    loaded, with_activity = asyncio.run(_load(chosen, kind, clock.now()))
+    file = chosen.home / accounts.FILE
+    summary = Summary(
+        kind=kind,
+        fresh=loaded.fresh,
+        activity=with_activity,
+        seconds=round(time.monotonic() - started, 1),
+        file=str(file),
+    )
+    if as_json:
+        click.echo(msgspec.json.encode(summary))
+        return
+    click.echo(
+        f"{'loaded 已加载' if loaded.fresh else 'kept 已保留'} in {summary.seconds} s; accounts and keys: {file}"
+    )
+
+
+async def _load(chosen: Settings, kind: str, now: datetime) -> tuple[load.Loaded, bool]:
+    wiring.configure(chosen)
+    db.configure(chosen.database_url)
+    progress = _bars()
+    await runner.add_district(chosen.database_url, DISTRICT, "萧山区", now)
+    await db.start(1, 4)
+    try:
+        loaded = await load.district(kind, now, progress)
+        told = await _tell(chosen, kind, loaded, now)
+        with_activity = await load.activity(told.kind, now, progress)
+    finally:
+        await db.stop()
+    return loaded, with_activity
+
+
+async def _tell(chosen: Settings, kind: str, loaded: load.Loaded, now: datetime) -> DemoFile:
+    """Write the file of a fresh district; of one that is kept, only what may have changed since."""
+    ports = {name: value for name in ("mqtt", "jt808") if (value := getattr(chosen, f"{name}_port", 0))}
+    known = accounts.read(chosen.home)
+    if loaded.accounts is not None and loaded.keys is not None:
+        known = DemoFile(base_url="", district=DISTRICT, kind=kind, accounts=loaded.accounts, api_keys=loaded.keys)
+    if known is None:
+        raise Trouble(
+            f"The demo district is loaded, but {chosen.home / accounts.FILE} with its keys is gone:"
+            " put it back, or run `make clean` and `make demo`."
+        )
+    told = msgspec.structs.replace(known, base_url=chosen.base_url, ports=known.ports | ports)
+    accounts.write(chosen.home, told)
+    return told
