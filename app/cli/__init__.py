@@ -10,6 +10,7 @@ COMMANDS: dict[str, str] = {
     "jt808": "jt808",
     "sensing": "sensing",
     "district": "district",
+    "docs": "docs",
     "doctor": "doctor",
     "migrate": "migrate",
     "run": "run",
