@@ -139,7 +139,7 @@ STATEMENTS = (
         op jsonb,
         settled_at timestamptz
     )""",
-    "create index if not exists sync_op_held on sync_op using gin (depends_on) where state = 'held'",
+    "create index if not exists sync_op_held on sync_op (person, received_at) where state = 'held'",
     "create index if not exists sync_op_device on sync_op (device, received_at)",
     "create index if not exists sync_op_unsettled on sync_op (received_at) where op is not null",
     """create table if not exists device_sync (

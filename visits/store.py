@@ -238,9 +238,10 @@ def _import_values(row: ImportRow, contact: str | None, now: datetime) -> tuple[
 async def cells_below(prefixes: Sequence[str], person: UUID) -> list[str]:
     """Return the area codes of households below the prefixes or planned for the person."""
     rows = await db.fetch(
-        "select distinct area from household where moved_out_at is null and (area like any($1::text[]) or id in"
-        " (select household_id from assignment where person = $2 and state = 'planned')) order by area",
-        [f"{prefix}%" for prefix in prefixes],
+        "select h.area from unnest($1::text[]) as p(code) join household h on h.area ~>=~ p.code and h.area ~<~ p.code"
+        " || ':' where h.moved_out_at is null union select h.area from assignment a join household h"
+        " on h.id = a.household_id where a.person = $2 and a.state = 'planned' order by 1",
+        list(prefixes),
         person,
     )
     return [row[0] for row in rows]

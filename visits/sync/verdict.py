@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from app.kernel.problem import Problem
 from visits import visit
@@ -48,6 +48,29 @@ class Op(Struct, frozen=True, kw_only=True):
     sent_uptime: float | None = None
     boot_id: Annotated[str, Meta(max_length=100)] | None = None
     body: dict[str, Any] = {}
+
+
+class OpId(Struct, frozen=True):
+    """As much of an op as its verdict needs."""
+
+    op_id: UUID
+
+
+class Push(Struct, frozen=True, kw_only=True):
+    """What a phone sends; each op is read by itself, so that a bad one spoils none of the others."""
+
+    device_id: UUID
+    app_schema: Annotated[int, Meta(ge=0, le=10_000)]
+    sent_at: Aware
+    pending_after: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    ops: Annotated[tuple[Any, ...], Meta(max_length=5_000)]
+
+
+class PushAnswer(Struct, frozen=True, kw_only=True):
+    """One verdict per op, in the order sent; each is the JSON of a `Verdict`."""
+
+    verdicts: tuple[Raw, ...]
+    server_time: datetime
 
 
 class FieldConflict(Struct, frozen=True):
