@@ -1,4 +1,4 @@
-"""The catalogue (事项目录): what a case can be about and how it is then handled; versions, never changed in place; pure."""
+"""The catalogue (事项目录): what a case can be about and how it is handled; versions are never changed; pure."""
 
 import csv
 from collections.abc import Iterable, Mapping

@@ -1,0 +1,129 @@
+"""The conditions of the transition tables, each with what is said to whoever fails it; pure."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from tasks.cases import orders as o
+from tasks.cases.model import LegKind
+from tasks.cases.situation import Situation
+
+Test = Callable[[Situation, Any], bool]
+"""Asked with the command, or with None: "could some command of this kind pass?"."""
+
+
+class Guard(Struct, frozen=True):
+    """A condition of a row, and what is said to whoever fails it (zh, en)."""
+
+    test: Test
+    words: tuple[str, str]
+
+
+def _leg_evidence(s: Situation, order: o.Submit | None) -> bool:
+    had = s.leg.evidence if s.leg else 0
+    return order is None or had + len(order.evidence) >= s.item.evidence_at_handling
+
+
+def _nothing_below(s: Situation) -> bool:
+    return s.leg is None or not s.children(s.leg)
+
+
+def _may_submit(s: Situation, order: o.Submit | None) -> bool:
+    return _nothing_below(s) and _leg_evidence(s, order)
+
+
+def _to_verify(s: Situation, order: Any) -> bool:
+    """A result is verified where the item says so, and while the sensor still fires."""
+    return _may_submit(s, order) and (s.item.verification or s.case.signal == "firing")
+
+
+def _calls_back(s: Situation) -> bool:
+    return s.item.call_back and s.case.reporter_kind in ("citizen", "resident")
+
+
+def _free_to_close(s: Situation) -> bool:
+    return s.open_children == 0 and s.case.signal != "firing"
+
+
+def _may_return(s: Situation, _: Any) -> bool:
+    return s.leg is not None and not s.leg.worked and not s.leg.final and _nothing_below(s)
+
+
+def _last_return(s: Situation, order: Any) -> bool:
+    return _may_return(s, order) and s.case.returns + 1 >= s.item.return_limit
+
+
+def _may_reopen(s: Situation, _: Any) -> bool:
+    until = s.reopen_until()
+    return until is not None and s.now <= until and s.case.reopens < s.item.reopen_count
+
+
+def _may_request(s: Situation, order: o.Request | None) -> bool:
+    if s.leg is None or s.leg.pending is not None:
+        return False
+    spent = len(s.leg.extensions) >= s.item.extension_limit
+    return not spent if order is None or order.kind == "extension" else True
+
+
+def _redo(s: Situation) -> bool:
+    return s.last_lead_now is not None and not s.case.solved_at_once
+
+
+def _only(order_is: Callable[[Any], bool], also: Callable[[Situation], bool] = lambda _: True) -> Test:
+    return lambda s, order: (order is None or order_is(order)) and also(s)
+
+
+MAY_RETURN = Guard(
+    _may_return,
+    (
+        "已有处置记录、已经裁定或尚有下级环节未结的，不能退单",
+        "no return after work was recorded, a ruling, or with open legs below",
+    ),
+)
+LAST_RETURN = Guard(_last_return, MAY_RETURN.words)
+NOT_DELEGATED = Guard(
+    lambda s, _: s.leg is not None and all(leg.kind is not LegKind.INNER for leg in s.children(s.leg)),
+    ("下级环节未结，不能再次下派", "an inner leg is still open"),
+)
+_SUBMIT_WORDS = (
+    "须先结清下级与协办环节，并附上事项要求的佐证",
+    "legs below must end first, and the evidence the item asks for must be attached",
+)
+TO_VERIFY = Guard(_to_verify, _SUBMIT_WORDS)
+TO_CALL_BACK = Guard(lambda s, order: _may_submit(s, order) and _calls_back(s), _SUBMIT_WORDS)
+TO_CLOSE = Guard(
+    lambda s, order: _may_submit(s, order) and not _calls_back(s) and _free_to_close(s),
+    ("须先结清下级环节、子事件并附上佐证", "legs below and child cases must end first, with the evidence asked for"),
+)
+MAY_SUBMIT = Guard(_may_submit, _SUBMIT_WORDS)
+MAY_REQUEST = Guard(_may_request, ("已有待批申请，或延期次数已用完", "a request is waiting, or no extension is left"))
+PENDING = Guard(
+    lambda s, _: s.leg is not None and s.leg.pending is not None, ("没有待批的申请", "nothing was requested")
+)
+SUSPENDS = Guard(
+    lambda s, _: s.leg is not None and s.leg.pending is not None and s.leg.pending.kind == "suspension", PENDING.words
+)
+WAS_URGED = Guard(lambda s, _: s.leg is not None and s.leg.urges > 0, ("没有收到催办", "nobody urged"))
+ONCE = Guard(lambda s, _: not s.case.appealed, ("只能申诉一次", "a rejection can be appealed once"))
+_CLOSE_WORDS = ("尚有子事件未结，或感知信号未解除", "a child case is open, or the signal still fires")
+FREE = Guard(lambda s, _: _free_to_close(s), _CLOSE_WORDS)
+PASSED_CALL = Guard(_only(lambda c: c.passed, lambda s: _calls_back(s) and s.case.signal != "firing"), _CLOSE_WORDS)
+PASSED = Guard(_only(lambda c: c.passed, lambda s: not _calls_back(s) and _free_to_close(s)), _CLOSE_WORDS)
+FAILED_REDO = Guard(_only(lambda c: not c.passed, _redo), _CLOSE_WORDS)
+FAILED = Guard(_only(lambda c: not c.passed, lambda s: not _redo(s)), _CLOSE_WORDS)
+SATISFIED = Guard(_only(lambda c: c.satisfied, _free_to_close), _CLOSE_WORDS)
+UNSATISFIED_CLOSE = Guard(
+    _only(lambda c: not c.satisfied and bool(c.close_reasons), _free_to_close), ("须说明办结理由", "reasons are needed")
+)
+UNSATISFIED_REDO = Guard(_only(lambda c: not c.satisfied and not c.close_reasons, _redo), _CLOSE_WORDS)
+UNSATISFIED = Guard(_only(lambda c: not c.satisfied and not c.close_reasons, lambda s: not _redo(s)), _CLOSE_WORDS)
+TIMED_OUT = Guard(
+    lambda s, _: s.case.call_back_due is not None and s.now >= s.case.call_back_due and _free_to_close(s),
+    ("回访期限未到，或尚有子事件未结", "the time to answer is not over, or a child is open"),
+)
+REOPEN_REDO = Guard(
+    lambda s, c: _may_reopen(s, c) and _redo(s),
+    ("已超过可重新打开的期限或次数", "the window or number of reopenings is over"),
+)
+REOPEN = Guard(lambda s, c: _may_reopen(s, c) and not _redo(s), REOPEN_REDO.words)

@@ -1,0 +1,212 @@
+"""The two tables of transitions, and the only look-up in them: no other code sets a state of a case or leg; pure."""
+
+from msgspec import Struct, structs
+
+from tasks.cases import guards as g
+from tasks.cases import orders as o
+from tasks.cases.guards import Guard
+from tasks.cases.model import LegKind, LegState, Part, State
+from tasks.cases.orders import LegOrder, Order
+from tasks.cases.problems import LegNotFound, RoleNotPermitted, TransitionRefused
+from tasks.cases.situation import Situation
+
+
+class Before(Struct, frozen=True):
+    """Target of a row that leads back to the state before."""
+
+
+BEFORE = Before()
+
+
+class CaseStep(Struct, frozen=True):
+    """A row of the case's table; `legs` is what becomes of its open legs."""
+
+    source: State
+    on: type[Order]
+    target: State | Before
+    who: frozenset[Part]
+    when: Guard | None = None
+    legs: LegState | None = None
+
+
+class LegStep(Struct, frozen=True):
+    """A row of the legs' table; `case`: the case's next state; `below`: what becomes of the open legs below."""
+
+    kinds: frozenset[LegKind]
+    source: LegState
+    on: type[LegOrder]
+    target: LegState
+    who: frozenset[Part]
+    when: Guard | None = None
+    case: State | None = None
+    below: LegState | None = None
+
+
+# ---- who
+
+_DESKS = frozenset({Part.DESK, Part.CENTRE})
+_DESKS_SYSTEM = _DESKS | {Part.SYSTEM}
+_REPORTER = frozenset({Part.REPORTER})
+_ASSIGNER = frozenset({Part.ASSIGNER})
+_WORKERS = frozenset({Part.LEAD, Part.ASSISTANT})
+_LEAD = frozenset({Part.LEAD})
+_ASSISTANT = frozenset({Part.ASSISTANT})
+_SYSTEM = frozenset({Part.SYSTEM})
+_VERIFIERS = frozenset({Part.VERIFIER, Part.SYSTEM})
+_ANYBODY_CONCERNED = _DESKS | {Part.REPORTER, Part.LEAD, Part.ASSISTANT, Part.ASSIGNER, Part.SYSTEM}
+_S, _L = State, LegState
+
+OPEN_STATES = (
+    _S.RECEIVED, _S.ACCEPTED, _S.ASSIGNED, _S.HANDLING, _S.DISPUTED, _S.SUSPENDED, _S.HANDLED, _S.CALLING_BACK,
+)  # fmt: skip
+
+CASE_STEPS: tuple[CaseStep, ...] = (  # the first row whose guard holds counts
+    CaseStep(_S.RECEIVED, o.Accept, _S.ACCEPTED, _DESKS_SYSTEM),
+    CaseStep(_S.RECEIVED, o.Reject, _S.REJECTED, _DESKS),
+    CaseStep(_S.RECEIVED, o.Close, _S.CLOSED, _DESKS, g.FREE),
+    CaseStep(_S.RECEIVED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER),
+    CaseStep(_S.REJECTED, o.Appeal, _S.RECEIVED, _REPORTER, g.ONCE),
+    CaseStep(_S.REJECTED, o.Archive, _S.ARCHIVED, _DESKS_SYSTEM),
+    CaseStep(_S.ACCEPTED, o.Assign, _S.ASSIGNED, _DESKS_SYSTEM),
+    CaseStep(_S.ACCEPTED, o.Close, _S.CLOSED, _DESKS, g.FREE),
+    CaseStep(_S.ACCEPTED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER),
+    CaseStep(_S.ASSIGNED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER, None, _L.RECALLED),
+    CaseStep(_S.HANDLING, o.Withdraw, _S.WITHDRAWN, _DESKS, None, _L.RECALLED),
+    CaseStep(_S.HANDLING, o.Withdraw, _S.HANDLING, _REPORTER),  # a request the root's assigner decides
+    CaseStep(_S.DISPUTED, o.Rule, _S.ASSIGNED, _DESKS),
+    CaseStep(_S.SUSPENDED, o.Resume, BEFORE, _DESKS_SYSTEM),
+    CaseStep(_S.HANDLED, o.Verify, _S.CALLING_BACK, _VERIFIERS, g.PASSED_CALL, _L.CONFIRMED),
+    CaseStep(_S.HANDLED, o.Verify, _S.CLOSED, _VERIFIERS, g.PASSED, _L.CONFIRMED),
+    CaseStep(_S.HANDLED, o.Verify, _S.ASSIGNED, _VERIFIERS, g.FAILED_REDO, _L.RECALLED),
+    CaseStep(_S.HANDLED, o.Verify, _S.ACCEPTED, _VERIFIERS, g.FAILED, _L.RECALLED),
+    CaseStep(_S.CALLING_BACK, o.Rate, _S.CLOSED, _DESKS | _REPORTER, g.SATISFIED, _L.CONFIRMED),
+    CaseStep(_S.CALLING_BACK, o.Rate, _S.CLOSED, _DESKS, g.UNSATISFIED_CLOSE, _L.CONFIRMED),
+    CaseStep(_S.CALLING_BACK, o.Rate, _S.ASSIGNED, _DESKS | _REPORTER, g.UNSATISFIED_REDO, _L.RECALLED),
+    CaseStep(_S.CALLING_BACK, o.Rate, _S.ACCEPTED, _DESKS | _REPORTER, g.UNSATISFIED, _L.RECALLED),
+    CaseStep(_S.CALLING_BACK, o.CloseUnrated, _S.CLOSED, _SYSTEM, g.TIMED_OUT, _L.CONFIRMED),
+    CaseStep(_S.CLOSED, o.Reopen, _S.ASSIGNED, _DESKS_SYSTEM | _REPORTER, g.REOPEN_REDO),
+    CaseStep(_S.CLOSED, o.Reopen, _S.ACCEPTED, _DESKS_SYSTEM | _REPORTER, g.REOPEN),
+    CaseStep(_S.CLOSED, o.Archive, _S.ARCHIVED, _DESKS_SYSTEM),
+    CaseStep(_S.MERGED, o.Archive, _S.ARCHIVED, _DESKS_SYSTEM),
+    CaseStep(_S.WITHDRAWN, o.Archive, _S.ARCHIVED, _DESKS_SYSTEM),
+    *(CaseStep(state, o.Add, state, _ANYBODY_CONCERNED) for state in OPEN_STATES),
+    *(CaseStep(state, o.Tell, state, _SYSTEM) for state in OPEN_STATES),
+)
+
+_ROOT, _INNER, _ASSIST = frozenset({LegKind.ROOT}), frozenset({LegKind.INNER}), frozenset({LegKind.ASSIST})
+_LEADS, _BELOW, _ALL = _ROOT | _INNER, _INNER | _ASSIST, _ROOT | _INNER | _ASSIST
+_OPEN = (_L.UNSIGNED, _L.SIGNED, _L.SUBMITTED)
+
+LEG_STEPS: tuple[LegStep, ...] = (  # the first row whose guard holds counts
+    LegStep(_ROOT, _L.UNSIGNED, o.Sign, _L.SIGNED, _LEAD, None, _S.HANDLING),
+    LegStep(_INNER, _L.UNSIGNED, o.Sign, _L.SIGNED, _LEAD),
+    LegStep(_ASSIST, _L.UNSIGNED, o.Sign, _L.SIGNED, _ASSISTANT),
+    *(LegStep(_ROOT, s, o.Return, _L.RETURNED, _LEAD, g.LAST_RETURN, _S.DISPUTED) for s in (_L.UNSIGNED, _L.SIGNED)),
+    *(LegStep(_ROOT, s, o.Return, _L.RETURNED, _LEAD, g.MAY_RETURN, _S.ACCEPTED) for s in (_L.UNSIGNED, _L.SIGNED)),
+    *(LegStep(_BELOW, s, o.Return, _L.RETURNED, _WORKERS, g.MAY_RETURN) for s in (_L.UNSIGNED, _L.SIGNED)),
+    LegStep(_LEADS, _L.SIGNED, o.Delegate, _L.SIGNED, _LEAD, g.NOT_DELEGATED),
+    LegStep(_LEADS, _L.SIGNED, o.AskAssist, _L.SIGNED, _LEAD),
+    LegStep(_ALL, _L.SIGNED, o.Record, _L.SIGNED, _WORKERS),
+    LegStep(_ALL, _L.SIGNED, o.Arrive, _L.SIGNED, _WORKERS),
+    LegStep(_ASSIST, _L.UNSIGNED, o.Attend, _L.UNSIGNED, _ASSISTANT),
+    LegStep(_ASSIST, _L.SIGNED, o.Attend, _L.SIGNED, _ASSISTANT),
+    LegStep(_ROOT, _L.SIGNED, o.Submit, _L.SUBMITTED, _LEAD, g.TO_VERIFY, _S.HANDLED),
+    LegStep(_ROOT, _L.SIGNED, o.Submit, _L.SUBMITTED, _LEAD, g.TO_CALL_BACK, _S.CALLING_BACK),
+    LegStep(_ROOT, _L.SIGNED, o.Submit, _L.CONFIRMED, _LEAD, g.TO_CLOSE, _S.CLOSED),
+    LegStep(_BELOW, _L.SIGNED, o.Submit, _L.SUBMITTED, _WORKERS, g.MAY_SUBMIT),
+    LegStep(_BELOW, _L.SUBMITTED, o.Confirm, _L.CONFIRMED, _ASSIGNER),
+    LegStep(_BELOW, _L.SUBMITTED, o.SendBack, _L.SIGNED, _ASSIGNER),
+    *(LegStep(_ASSIST, s, o.Waive, _L.WAIVED, _ASSIGNER) for s in _OPEN),
+    *(LegStep(_ROOT, s, o.Recall, _L.RECALLED, _ASSIGNER, None, _S.ACCEPTED, _L.RECALLED) for s in _OPEN[:2]),
+    *(LegStep(_BELOW, s, o.Recall, _L.RECALLED, _ASSIGNER, None, None, _L.RECALLED) for s in _OPEN),
+    LegStep(_LEADS, _L.SIGNED, o.Request, _L.SIGNED, _LEAD, g.MAY_REQUEST),
+    LegStep(_ROOT, _L.SIGNED, o.Grant, _L.SIGNED, _ASSIGNER, g.SUSPENDS, _S.SUSPENDED),
+    LegStep(_LEADS, _L.SIGNED, o.Grant, _L.SIGNED, _ASSIGNER, g.PENDING),
+    LegStep(_LEADS, _L.SIGNED, o.Refuse, _L.SIGNED, _ASSIGNER, g.PENDING),
+    *(LegStep(_ALL, s, o.SetHandler, s, _WORKERS) for s in _OPEN[:2]),
+    *(LegStep(_ALL, s, o.Urge, s, _ASSIGNER | _DESKS_SYSTEM) for s in _OPEN),
+    *(LegStep(_ALL, s, o.Reply, s, _WORKERS, g.WAS_URGED) for s in _OPEN),
+)
+
+LEG_STATES = frozenset({State.ASSIGNED, State.HANDLING})
+"""Leg commands need the case in one of these; elsewhere only Reply."""
+
+Step = CaseStep | LegStep
+
+
+def rows_for(s: Situation, on: type[Order]) -> tuple[Step, ...]:
+    """Return the rows that fit the present states, whoever asks."""
+    if not issubclass(on, LegOrder):
+        return tuple(row for row in CASE_STEPS if row.on is on and row.source is s.case.state)
+    if s.leg is None or (s.case.state not in LEG_STATES and on is not o.Reply):
+        return ()
+    kind, state = s.leg.kind, s.leg.state
+    return tuple(row for row in LEG_STEPS if row.on is on and kind in row.kinds and row.source is state)
+
+
+def _passes(row: Step, s: Situation, order: Order | None) -> bool:
+    return row.when is None or row.when.test(s, order)
+
+
+def possible(s: Situation) -> list[dict[str, str]]:
+    """Return what the actor can do now: `[{command, leg?}]`, over the case and each of its open legs."""
+    found = [
+        {"command": o.name_of(on)}
+        for on in o.CASE_ORDERS
+        if any(row.who & s.parts() and _passes(row, s, None) for row in rows_for(s, on))
+    ]
+    for leg in s.legs:
+        at = structs.replace(s, leg=leg)
+        parts = at.parts() if leg.open else frozenset[Part]()
+        for on in o.LEG_ORDERS:
+            if parts and any(row.who & parts and _passes(row, at, None) for row in rows_for(at, on)):
+                found.append({"command": o.name_of(on), "leg": str(leg.id)})
+    return found
+
+
+def aim(s: Situation, order: Order) -> Situation:
+    """Return the situation with the leg the command is about: the one it names, or the only one that fits.
+
+    LegNotFound when it names none of this case; TransitionRefused when several fit and none is named.
+    """
+    if not isinstance(order, LegOrder):
+        return s
+    if order.leg is not None:
+        leg = s.find(order.leg)
+        if leg is None:
+            raise LegNotFound(leg=str(order.leg))
+        return structs.replace(s, leg=leg)
+    each = [structs.replace(s, leg=leg) for leg in s.legs if leg.open]
+    fitting = [at for at in each if any(row.who & at.parts() for row in rows_for(at, type(order)))]
+    if len(fitting) > 1:
+        raise refusal(s, order, ("有多个环节符合，请指明环节", "several legs fit: name one"))
+    mine = [at for at in each if at.parts() & (_WORKERS | _ASSIGNER)]
+    newest = max(s.legs, key=lambda leg: leg.ordinal, default=None)
+    return (fitting or mine[-1:] or [structs.replace(s, leg=s.root or newest)])[0]
+
+
+def refusal(s: Situation, order: Order, why: tuple[str, str] | None = None) -> TransitionRefused:
+    """Return the refusal that says what is possible now."""
+    return TransitionRefused(why, command=o.name_of(type(order)), state=s.case.state.value, allowed=possible(s))
+
+
+def choose(s: Situation, order: Order) -> Step:
+    """Return the row of the tables that holds for this command, `s` aimed at its leg.
+
+    TransitionRefused when the states do not allow it or its guard fails; RoleNotPermitted when somebody else may.
+    """
+    rows = rows_for(s, type(order))
+    if not rows:
+        raise refusal(s, order)
+    mine = [row for row in rows if row.who & s.parts()]
+    if not mine:
+        raise RoleNotPermitted(
+            command=o.name_of(type(order)),
+            needs=sorted({part.value for row in rows for part in row.who}),
+            allowed=possible(s),
+        )
+    for row in mine:
+        if _passes(row, s, order):
+            return row
+    guard = mine[-1].when
+    raise refusal(s, order, None if guard is None else guard.words)

@@ -1,0 +1,67 @@
+"""What the router refuses, and how it says so."""
+
+from app.kernel.problem import Problem
+
+
+class CaseNotFound(Problem):
+    """No such case, or none you may see."""
+
+    type = "case-not-found"
+    status = 404
+    title = ("没有这个事件", "No such case")
+
+
+class LegNotFound(Problem):
+    """The case has no such leg."""
+
+    type = "leg-not-found"
+    status = 404
+    title = ("事件没有这个环节", "The case has no such leg")
+
+
+class ItemNotFound(Problem):
+    """The catalogue has no such item at this time."""
+
+    type = "item-not-found"
+    status = 404
+    title = ("目录中没有这个事项", "No such item in the catalogue")
+
+
+class TransitionRefused(Problem):
+    """The case does not take this command now; `allowed` lists what it takes from you."""
+
+    type = "transition-refused"
+    status = 409
+    title = ("当前状态不能执行此操作", "Not possible in the present state")
+
+
+class RoleNotPermitted(Problem):
+    """On this case or leg the command belongs to somebody else; `needs` says to whom."""
+
+    type = "role-not-permitted"
+    status = 403
+    title = ("此操作须由其他角色执行", "This belongs to another part in the case")
+
+
+class VersionRequired(Problem):
+    """A command must carry the version of the case it saw."""
+
+    type = "version-required"
+    status = 428
+    title = ("请附上所见事件的版本号", "State the version of the case you saw")
+
+
+class CommandIdReused(Problem):
+    """The command id was used before for something else."""
+
+    type = "command-id-reused"
+    status = 409
+    title = ("指令编号已用于其他操作", "The command id was used for something else")
+
+
+class OrganisationUnknown(Problem):
+    """The organisation to act does not exist, has ended without successor, or cannot be chosen here."""
+
+    type = "organisation-unfit"
+    status = 422
+    title = ("不能交给这个单位", "This organisation cannot be given the work")

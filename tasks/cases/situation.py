@@ -1,0 +1,141 @@
+"""All that a decision on one case may look at: the case, its legs, its item, who asks and when; pure."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from msgspec import Struct
+
+from app.kernel.actor import Actor, Role
+from tasks.cases.catalogue import Item
+from tasks.cases.deadlines import Calendar, Limit, due
+from tasks.cases.model import Case, Leg, LegKind, LegState, Part, Severity
+
+READERS_ONLY = frozenset({Role.AUDITOR, Role.ADMINISTRATOR, Role.TOWN_MANAGER})
+"""Roles that never move a case, whatever organisation they belong to."""
+
+
+class Situation(Struct, frozen=True, kw_only=True):
+    """One case under lock, with everything its rules need. `leg` is the leg a command is about."""
+
+    case: Case
+    legs: tuple[Leg, ...]
+    item: Item
+    actor: Actor
+    now: datetime
+    calendar: Calendar
+    fresh: Callable[[], UUID]
+    """Makes the ids of new legs."""
+    leg: Leg | None = None
+    open_children: int = 0
+    last_lead_now: UUID | None = None
+    """Who does the last lead's work today (its successor if it ended); None if nobody."""
+
+    @property
+    def working_organisations(self) -> frozenset[UUID]:
+        """The organisations the actor works for (reading roles do not count)."""
+        return frozenset(
+            m.organisation for m in self.actor.memberships if m.organisation is not None and m.role not in READERS_ONLY
+        )
+
+    @property
+    def acting_organisation(self) -> UUID | None:
+        """The organisation in whose name the actor acts here: the leg's, the desk's, or the actor's own."""
+        mine, leg = self.working_organisations, self.leg
+        wanted = (None if leg is None else leg.organisation, None if leg is None else leg.assigner, self.case.desk)
+        first = next((each for each in wanted if each in mine), None)
+        return first or min(mine, default=None)
+
+    @property
+    def root(self) -> Leg | None:
+        """The open root leg."""
+        return next((leg for leg in self.legs if leg.kind is LegKind.ROOT and leg.open), None)
+
+    @property
+    def last_root(self) -> Leg | None:
+        """The newest root leg, open or not."""
+        roots = [leg for leg in self.legs if leg.kind is LegKind.ROOT]
+        return max(roots, key=lambda leg: leg.ordinal, default=None)
+
+    def find(self, leg: UUID) -> Leg | None:
+        """Return the leg of that id."""
+        return next((each for each in self.legs if each.id == leg), None)
+
+    def children(self, leg: Leg) -> tuple[Leg, ...]:
+        """Return the open legs directly below one."""
+        return tuple(each for each in self.legs if each.parent == leg.id and each.open)
+
+    def below(self, leg: Leg) -> tuple[Leg, ...]:
+        """Return every open leg below one, at any depth."""
+        found: list[Leg] = []
+        for child in self.children(leg):
+            found += [child, *self.below(child)]
+        return tuple(found)
+
+    def assigner_of(self, leg: Leg) -> UUID | None:
+        """Who gave out the leg: for one assigned by `system`, the desk that owns the case."""
+        return leg.assigner or self.case.desk
+
+    def parts(self) -> frozenset[Part]:
+        """Return what the actor is to this case and to `leg`; without one, to any of its open legs."""
+        actor, case = self.actor, self.case
+        if actor.kind == "system":
+            return frozenset({Part.SYSTEM})
+        mine = self.working_organisations
+        centre = any(m.role is Role.DISTRICT_CENTRE for m in actor.memberships)
+        held = {
+            Part.REPORTER: case.reporter is not None and actor.id == case.reporter,
+            Part.CENTRE: centre,
+            Part.DESK: case.desk in mine,
+            Part.VERIFIER: (centre or case.desk in mine) and not self._handled_by_me(mine),
+            Part.SYSTEM: actor.kind in ("machine", "device") and "case.signal" in actor.scopes,
+        } | self._leg_parts(mine)
+        return frozenset(part for part, holds in held.items() if holds)
+
+    def _leg_parts(self, mine: frozenset[UUID]) -> dict[Part, bool]:
+        about = [leg for leg in self.legs if leg.open] if self.leg is None else [self.leg]
+        inside = [leg for leg in about if leg.organisation in mine]
+        return {
+            Part.ASSIGNER: any(self.assigner_of(leg) in mine for leg in about),
+            Part.LEAD: any(leg.kind is not LegKind.ASSIST for leg in inside),
+            Part.ASSISTANT: any(leg.kind is LegKind.ASSIST for leg in inside),
+        }
+
+    def _handled_by_me(self, mine: frozenset[UUID]) -> bool:
+        """Whether the actor, as a person or through an organisation, did the work to be verified."""
+        root = self.last_root
+        if root is None:
+            return False
+        chain = [root, *(leg for leg in self.legs if self._inside(leg, root) and leg.state is LegState.CONFIRMED)]
+        people = {p for leg in chain for p in (leg.handler, leg.signer, leg.submitter) if p is not None}
+        return self.actor.id in people or any(leg.organisation in mine for leg in chain)
+
+    def _inside(self, leg: Leg, root: Leg) -> bool:
+        while leg.parent is not None:
+            parent = self.find(leg.parent)
+            if parent is None:
+                return False
+            if parent.id == root.id:
+                return True
+            leg = parent
+        return False
+
+    def due_of(self, clock: str, start: datetime | None = None, severity: Severity | None = None) -> datetime | None:
+        """Return when one of the item's clocks is due, if it has that clock."""
+        limit = self.item.clocks(severity or self.case.severity).of(clock)
+        return None if limit is None else due(start or self.now, limit, self.calendar, self.case.pauses)
+
+    def reopen_until(self) -> datetime | None:
+        """Return the end of the window in which the case may be reopened."""
+        closed = self.case.closed_at
+        return None if closed is None else closed + timedelta(days=self.item.reopen_days)
+
+    def later(self, at: datetime, amount: Limit) -> datetime:
+        """Return `at` moved by a granted amount."""
+        return due(at, amount, self.calendar)
+
+
+def earliest(*moments: datetime | None) -> datetime | None:
+    """Return the first of the moments given; None when there is none."""
+    known = [moment for moment in moments if moment is not None]
+    return min(known) if known else None

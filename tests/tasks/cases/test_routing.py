@@ -1,0 +1,124 @@
+"""Where cases go and why: rules from the table of a clerk, the selectors, and what must hold for every set of rules."""
+
+import tomllib
+from datetime import datetime
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from grid.organisations import Directory
+from tasks.cases import deadlines
+from tasks.cases.model import Severity
+from tasks.cases.routing import Decision, RoutingCase, Rule, RuleError, compile_rules, read_rules, route
+from tests.tasks.cases import stage
+
+TABLE = tomllib.loads((Path(__file__).parent / "tables" / "routing.toml").read_text(encoding="utf-8"))
+RULES = read_rules(TABLE)
+NAMES = {"town": stage.TOWN_CENTRE, "transport": stage.TRANSPORT, "police": stage.POLICE, "squad": stage.SQUAD}
+NAMES |= {"enforcement": stage.ENFORCEMENT, "station": stage.STATION, "market": stage.MARKET}
+CALENDAR = deadlines.national()
+
+
+def routing_case(**changes: Any) -> RoutingCase:
+    plain = {"area": stage.CELL, "town": stage.TOWN, "cell": stage.CELL, "place": "covered", "source": "citizen"}
+    return RoutingCase(**{"item": "E0504", **plain, **changes})
+
+
+def decide(
+    case: RoutingCase, rules: Any = RULES, at: datetime = stage.NOW, directory: Directory = stage.DIRECTORY
+) -> Decision:
+    return route(case, stage.CATALOGUE.at(case.item, at), rules, directory, CALENDAR, at)
+
+
+@pytest.mark.parametrize("row", TABLE["case"], ids=lambda row: row["name"])
+def test_a_case_goes_where_the_table_says(row: dict[str, Any]):
+    given = row.get("given", {})
+    if "severity" in given:
+        given = given | {"severity": Severity(given["severity"])}
+    at = datetime.fromisoformat(row["at"]) if "at" in row else stage.NOW
+    decision = decide(routing_case(**given), at=at)
+    assert decision.lead == (NAMES[row["lead"]] if row["lead"] else None)
+    assert decision.rule == row.get("rule")
+    assert {NAMES[name] for name in row.get("assistants", [])} == set(decision.assistants)
+    assert all(decision.reason)
+
+
+def test_the_explanation_lists_each_rule_looked_at_with_its_reason_in_both_languages():
+    decision = decide(routing_case())
+    assert [look.rule for look in decision.looked_at][-1] == decision.rule
+    assert all(zh and en for zh, en in (look.why for look in decision.looked_at))
+    assert [look.matched for look in decision.looked_at] == [False] * (len(decision.looked_at) - 1) + [True]
+
+
+def test_the_order_in_which_rules_are_written_does_not_matter():
+    rules = [compiled.rule for compiled in RULES][:4]
+    for order in permutations(rules):
+        assert [c.rule.id for c in compile_rules(order)] == [c.rule.id for c in compile_rules(rules)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"item": "E0504"}, {"item": "E0504"}),
+        ({"area": "330109003", "priority": 3}, {"area": "330109003", "priority": 3}),
+        ({"keyword": "水"}, {"keyword": "火"}),  # a text can hold both
+    ],
+)
+def test_two_rules_that_could_tie_are_refused_naming_both(first: dict[str, Any], second: dict[str, Any]):
+    with pytest.raises(RuleError, match="a, b"):
+        compile_rules([Rule(id="a", lead="town", **first), Rule(id="b", lead="station", **second)])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"item": "E0504"}, {"item": "E0101"}),
+        ({"item": "E0504"}, {"item": "E0504", "priority": 1}),
+        ({"area": "330109003"}, {"area": "330109004"}),
+        ({"item": "E0504"}, {"source": "desk"}),
+        ({"severity": Severity.URGENT}, {"severity": Severity.CRITICAL}),
+    ],
+)
+def test_rules_that_cannot_tie_are_taken(first: dict[str, Any], second: dict[str, Any]):
+    assert compile_rules([Rule(id="a", lead="town", **first), Rule(id="b", lead="station", **second)])
+
+
+@pytest.mark.parametrize("lead", ["", "nobody", "department", "town:x", "force:navy", "organisation:1", "town |"])
+def test_a_selector_that_is_not_understood_is_refused_when_saved(lead: str):
+    with pytest.raises(RuleError):
+        compile_rules([Rule(id="a", lead=lead)])
+
+
+def test_an_organisation_that_ended_hands_over_to_its_successor():
+    ended = [
+        replace(each, ended_at=stage.NOW, successor=stage.MARKET) if each.id == stage.TRANSPORT else each
+        for each in stage.ORGANISATIONS
+    ]
+    rule = Rule(id="a", lead=f"organisation:{stage.TRANSPORT}")
+    decision = decide(routing_case(), compile_rules([rule]), directory=Directory(ended, stage.NOW))
+    assert decision.lead == stage.MARKET
+
+
+def test_who_is_complained_about_is_left_out_and_the_reason_says_so():
+    decision = decide(routing_case(complained_about=frozenset({stage.ENFORCEMENT})), rules=())
+    assert decision.lead == stage.TOWN_CENTRE
+    assert "left out" in decision.reason[1]
+
+
+@pytest.mark.parametrize("place", ["none", "outside", "between"])
+def test_without_a_cell_the_desk_gets_the_case_with_the_reason(place: str):
+    decision = decide(routing_case(place=place, area=stage.DISTRICT, town=None, cell=None))
+    assert (decision.lead, decision.desk) == (None, stage.CENTRE)
+    assert decision.reason[0]
+
+
+def test_an_item_the_catalogue_does_not_know_goes_to_the_desk():
+    assert decide(routing_case(item="XXX")).lead is None
+
+
+def test_every_shipped_item_finds_a_lead_at_a_covered_place():
+    for item in stage.CATALOGUE.present(stage.NOW):
+        assert decide(routing_case(item=item.code, sender=stage.STATION)).lead is not None, item.name
