@@ -64,6 +64,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least level that is logged.")
     ] = "info"
+    mini_program_url: Annotated[
+        WebUrl, Meta(description="Address of the platform that signs citizens of the mini-program in (`code2session`).")
+    ] = "https://api.weixin.qq.com"
+    mini_program_app_id: Annotated[str, Meta(description="The mini-program's app id.")] = ""
+    mini_program_secret: Annotated[
+        str, Meta(description="The mini-program's app secret.", extra={"secret": True})
+    ] = ""
     cors_origins: Annotated[
         tuple[WebUrl, ...], Meta(description="Foreign web origins that may call the API, comma between; default: none.")
     ] = ()
@@ -95,7 +102,15 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings. Raises Trouble that names every variable with a bad value and what it may be."""
+    """The settings in force, with addresses and keys that were not given filled in from the home. Raises Trouble."""
+    return _completed(read(environment))
+
+
+def read(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings as given; addresses and keys may be empty.
+
+    Raises Trouble that names every variable with a bad value and what it may be.
+    """
     names = Settings.__struct_fields__
     given = {name: environment[variable(name)] for name in names if environment.get(variable(name))}
     hints = get_type_hints(Settings, include_extras=True)
@@ -109,7 +124,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     errors += [f"{variable(name)}: {fault}." for name, fault in _faulty_keys(values)]
     if errors:
         raise Trouble("\n".join(errors))
-    return _completed(Settings(**values))
+    return Settings(**values)
 
 
 def variable(name: str) -> str:
@@ -194,7 +209,6 @@ def _length(text: str) -> int:
 
 
 def _completed(settings: Settings) -> Settings:
-    """The settings with addresses and keys that were not given filled in from the home."""
     home = settings.home
     keys = secret_keys.load_or_make(home) if not (settings.jwt_key and settings.cipher_keys) else None
     return msgspec.structs.replace(

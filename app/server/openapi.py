@@ -28,6 +28,7 @@ CONFIG = OpenAPIConfig(
     ),
     path="/_schema",
     render_plugins=(),
+    use_handler_docstrings=True,
 )
 
 PROBLEM = {

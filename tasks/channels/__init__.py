@@ -1,0 +1,1 @@
+"""Channels: one file each, all translating to the one door `tasks.cases.intake`."""
