@@ -213,6 +213,23 @@ async def copy_households(rows: Iterable[ImportRow], sealed: dict[UUID, str], no
     return await db.copy("household", HOUSEHOLD, (_import_values(row, sealed.get(row.id), now) for row in rows))
 
 
+async def copy_versions(rows: Sequence[ImportRow], actor: UUID, now: datetime) -> None:
+    """Keep the first versions of imported households, by one statement."""
+    fields = [
+        {"residents": row.residents, "consent": row.consent.value, "care_needs": sorted(row.care_needs)} for row in rows
+    ]
+    await db.execute(
+        "insert into household_version (id, household_id, version, fields, actor, at)"
+        " select v.id, v.household_id, 1, v.fields, $4, $5"
+        " from unnest($1::uuid[], $2::uuid[], $3::jsonb[]) as v(id, household_id, fields)",
+        [new_id() for _ in rows],
+        [row.id for row in rows],
+        fields,
+        actor,
+        now,
+    )
+
+
 def _import_values(row: ImportRow, contact: str | None, now: datetime) -> tuple[Any, ...]:
     values = {
         "id": row.id,

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from traceback import format_tb
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,6 @@ from asyncpg.exceptions import (
     LockNotAvailableError,
     QueryCanceledError,
     SerializationError,
-    TooManyConnectionsError,
 )
 from msgspec import Raw, Struct
 
@@ -41,13 +41,7 @@ from visits.sync.verdict import Op, Push, PushAnswer, Ruling, Verdict
 
 log = logging.getLogger("visits.sync")
 
-PASSING = (
-    DeadlockDetectedError,
-    LockNotAvailableError,
-    QueryCanceledError,
-    SerializationError,
-    TooManyConnectionsError,
-)
+PASSING = (DeadlockDetectedError, LockNotAvailableError, QueryCanceledError, SerializationError)
 """Database errors that a second try may not meet."""
 
 ACKNOWLEDGED_FOR = timedelta(days=7)
@@ -142,6 +136,8 @@ def _read(raw: Any, n: int) -> Op | bytes:
     except msgspec.ValidationError as error:
         problem = Invalid([FieldError(f"ops[{n}]", ("无法识别的操作", str(error)))])
         return verdict.to_bytes(verdict.refused(op_id, problem))
+    if b"\\u0000" in msgspec.json.encode(op):  # PostgreSQL holds no NUL in a text
+        return verdict.to_bytes(verdict.refused(op_id, Invalid([FieldError(f"ops[{n}]", ("含有空字符", "holds NUL"))])))
     if n >= verdict.MAX_OPS:
         return verdict.to_bytes(verdict.refused(op_id, TooManyOps(limit=verdict.MAX_OPS), Ruling.RETRY, op.entity_id))
     return op
@@ -199,8 +195,9 @@ async def _apply(op: Op, context: Context) -> Verdict:
         return verdict.refused(op.op_id, problem, entity_id=op.entity_id)
     except PASSING:
         raise
-    except Exception:  # one op must never block the others: the phone keeps it and tries again
-        log.exception("op of type %s failed", op.type)
+    except Exception as error:  # one op must never block the others: the phone keeps it and tries again
+        # Messages of errors may quote personal data, their places do not.
+        log.error("op of type %s failed: %s%s", op.type, type(error).__name__, "".join(format_tb(error.__traceback__)))
         return verdict.refused(op.op_id, Problem(), Ruling.RETRY, op.entity_id)
 
 

@@ -69,7 +69,7 @@ def _lock_key(op_id: UUID) -> int:
 
 
 async def claim(op_ids: Collection[UUID]) -> None:
-    """Lock ops by their ids until the transaction ends, always in one order, so that two pushes never wait in a ring."""
+    """Lock ops by id until the transaction ends, always in one order, so that two pushes never wait in a ring."""
     keys = sorted({_lock_key(op_id) for op_id in op_ids})
     await db.execute("select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as k(key)", keys)
 
@@ -205,8 +205,8 @@ async def devices(persons: Collection[UUID] | None) -> list[DeviceStanding]:
     rows = await db.fetch(
         "select d.device, d.person, d.app_schema, d.pending_after, d.last_push_at, d.last_pull_at,"
         " (select count(*) from sync_op o where o.device = d.device and o.state in ('held', 'quarantined')) as held"
-        " from device_sync d where $1::uuid[] is null or d.person = any($1) order by d.last_push_at nulls first, d.device"
-        " limit 2000",
+        " from device_sync d where $1::uuid[] is null or d.person = any($1)"
+        " order by d.last_push_at nulls first, d.device limit 2000",
         None if persons is None else list(persons),
     )
     return [DeviceStanding(**dict(row)) for row in rows]
