@@ -171,7 +171,7 @@ async def change_household(household_id: UUID, change: HouseholdChange, actor: A
             if not isinstance(value := getattr(change, name), UnsetType)
         }
         home = replace(home, **named, version=home.version + 1, updated_at=now)
-        if change.contact is not UNSET and not isinstance(change.contact, UnsetType):
+        if change.contact is not UNSET:
             home = replace(home, contact=_sealed(change.contact, home.consent))
         if home.consent is Consent.REFUSED:
             home = replace(home, contact=None)
@@ -200,7 +200,7 @@ async def amend_household(
         named["care_needs"] = sorted(named["care_needs"])
     async with db.transaction(actor.district):
         home = await _writable(household_id, actor)
-        here = store.merge_fields(home)
+        here, behind = store.merge_fields(home), base_version is not None and base_version != home.version
         base = here if base_version is None else await store.fields_at(household_id, base_version) or {}
         merge = three_way(base, here, named)
         if merge.changed:
@@ -214,7 +214,6 @@ async def amend_household(
                 updated_at=now,
             )
             await save_household(home, actor.id)
-    behind = base_version is not None and base_version < home.version - 1
     return Amended(household=home, merged=behind, conflicts=merge.conflicts)
 
 
@@ -267,13 +266,9 @@ async def import_households(rows: Sequence[ImportRow], actor: Actor, now: dateti
         sealed = {row.id: cipher.seal(row.contact) for row in good if row.contact and row.consent is Consent.GIVEN}
         await store.copy_households(good, sealed, now)
         await store.copy_versions(good, actor.id, now)
-        for start in range(0, len(good), FEED_BATCH):
-            await changes.append_many(
-                [
-                    (feed.cell(row.area), "household", row.id, 1, _import_body(row))
-                    for row in good[start : start + FEED_BATCH]
-                ]
-            )
+        drafts = [(feed.cell(row.area), "household", row.id, 1, _import_body(row)) for row in good]
+        for start in range(0, len(drafts), FEED_BATCH):
+            await changes.append_many(drafts[start : start + FEED_BATCH])
     return ImportReport(taken=len(good), refused=tuple(bad))
 
 
