@@ -1,5 +1,6 @@
 """The arithmetic of evaluation: facts and a scheme in, scores and their lines out; exact, and without a clock."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -8,12 +9,13 @@ from fractions import Fraction
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from scoring.teams.fact import Fact, current
 from scoring.teams.measures import MEASURES, in_population, is_counted
 from scoring.teams.period import Period
 from scoring.teams.predicates import Window
-from scoring.teams.ranking import rank
+from scoring.teams.ranking import Standing, places
 from scoring.teams.scheme import Indicator, PointRule, Scheme
 
 VERSION = "1"
@@ -176,19 +178,22 @@ def judge(tallies: Tallies, scheme: Scheme, period: Period, adjustments: Sequenc
 
 def ranked(scores: Iterable[Score], scheme: Scheme) -> tuple[Score, ...]:
     """Return the scores with ranks inside their peer groups, in the order of group, rank and subject."""
-    groups: defaultdict[str, list[Score]] = defaultdict(list)
-    for score in scores:
-        groups[score.peer_group].append(score)
-    result: list[Score] = []
-    for group in sorted(groups):
-        places = rank({s.subject: s.total for s in groups[group] if s.total is not None and _rankable(s, scheme)})
-        placed = [msgspec.structs.replace(s, rank=places.get(s.subject)) for s in groups[group]]
-        result += sorted(placed, key=lambda s: (s.rank is None, s.rank or 0, s.subject))
-    return tuple(result)
+    held = list(scores)
+    at = places(standing(score, scheme) for score in held)
+    placed = [replace(score, rank=at[score.subject]) for score in held]
+    return tuple(sorted(placed, key=lambda s: (s.peer_group, s.rank is None, s.rank or 0, s.subject)))
 
 
-def _rankable(score: Score, scheme: Scheme) -> bool:
-    """Tell whether the scheme lets a subject with missing or small indicators into the ranking."""
+def standing(score: Score, scheme: Scheme, inputs: str = "") -> Standing:
+    """Return what ranks and digests need of a score; `inputs` is the digest of its tallies."""
+    total = score.total if rankable(score, scheme) else None
+    return Standing(score.subject, score.peer_group, total, score.rank, inputs, score_digest(score))
+
+
+def rankable(score: Score, scheme: Scheme) -> bool:
+    """Tell whether the scheme lets the subject into the ranking, with what it lacks and what is too small."""
+    if score.total is None:
+        return False
     for line in score.indicators:
         rule = scheme.on_missing if line.denominator == 0 else scheme.small_sample
         if line.points is None and rule == "not_ranked":
@@ -255,6 +260,24 @@ def _grade(total: Decimal, scheme: Scheme) -> str | None:
     return next((grade.name for grade in reached or scheme.grades[-1:]), None)
 
 
-def canonical(evaluation: Evaluation) -> bytes:
+def canonical(document: Evaluation | Score | Mapping[str, Tally]) -> bytes:
     """Return the bytes that are digested: JSON with sorted keys, no spaces, decimals as text of 4 places."""
-    return msgspec.json.encode(evaluation, order="sorted")
+    return msgspec.json.encode(document, order="sorted")
+
+
+def score_digest(score: Score) -> str:
+    """Return the SHA-256 of a score without its rank, which depends on others."""
+    return hashlib.sha256(canonical(replace(score, rank=None))).hexdigest()
+
+
+def tally_digest(own: Mapping[str, Tally]) -> str:
+    """Return the SHA-256 of what was counted for one subject."""
+    return hashlib.sha256(canonical(own)).hexdigest()
+
+
+def run_digests(standings: Iterable[Standing]) -> tuple[str, str]:
+    """Return the digests of a run's input and output: SHA-256 over `subject digest` and `subject rank digest` lines."""
+    held = sorted(standings, key=lambda s: s.subject)
+    inputs = "".join(f"{s.subject} {s.input_digest}\n" for s in held)
+    outputs = "".join(f"{s.subject} {s.rank or '-'} {s.output_digest}\n" for s in held)
+    return hashlib.sha256(inputs.encode()).hexdigest(), hashlib.sha256(outputs.encode()).hexdigest()

@@ -82,7 +82,7 @@ READERS: dict[str, tuple[Callable[[str], Any], Text]] = {
 
 
 def from_csv(text: str) -> list[Fact]:
-    """Read a CSV with a header of fact columns, in any order, optional ones left out or not; Invalid names bad cells."""
+    """Read a CSV whose header names fact columns, in any order, optional ones or not; Invalid names bad cells."""
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
     header: Sequence[str] = rows.fieldnames or ()
     errors = [
@@ -105,13 +105,14 @@ def from_csv(text: str) -> list[Fact]:
     return facts
 
 
-def _row(number: int, row: dict[str, Any], errors: list[FieldError]) -> dict[str, Any] | None:
+def _row(number: int, row: dict[str | None, Any], errors: list[FieldError]) -> dict[str, Any] | None:
     before = len(errors)
     if None in row:
         errors.append(FieldError(f"row {number}", ("单元格比表头多", "more cells than the header has")))
         return None
     values: dict[str, Any] = {}
-    for column, cell in row.items():
+    for column in filter(None, row):
+        cell = row[column]
         text = (cell or "").strip()
         if text:
             _cell(f"row {number}.{column}", column, text, values, errors)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, tzinfo
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
@@ -76,6 +77,14 @@ def holding(moment: datetime, length: Length, zone: tzinfo) -> Period:
     day = moment.astimezone(zone).date()
     months = {"month": 1, "quarter": 3, "year": 12}[length]
     return _starting(date(day.year, (day.month - 1) // months * months + 1, 1), length)
+
+
+def present(moment: datetime, length: str, zone: str) -> Period:
+    """Return the period of that length that holds the instant in the named zone; ValueError for an unknown length."""
+    for known in LENGTHS:
+        if known == length:
+            return holding(moment, known, ZoneInfo(zone))
+    raise ValueError(f"not a length of period: {length!r}")
 
 
 class State(StrEnum):

@@ -1,8 +1,11 @@
 """Places among peers, and how sure a rate is: competition ranking and the Wilson interval; neither changes a score."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from math import sqrt
+
+from msgspec import Struct
 
 Z95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
@@ -15,6 +18,30 @@ def rank(totals: Mapping[str, Decimal]) -> dict[str, int]:
     for place, total in enumerate(falling, 1):
         first.setdefault(total, place)
     return {subject: first[total] for subject, total in totals.items()}
+
+
+class Standing(Struct, frozen=True):
+    """What ranks and digests need of a score; `total` is null for one that is not ranked."""
+
+    subject: str
+    peer_group: str
+    total: Decimal | None
+    rank: int | None
+    input_digest: str
+    output_digest: str
+
+
+def places(standings: Iterable[Standing]) -> dict[str, int | None]:
+    """Return subject → place inside its peer group, None for whoever is not ranked."""
+    groups: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
+    result: dict[str, int | None] = {}
+    for standing in standings:
+        result[standing.subject] = None
+        if standing.total is not None:
+            groups[standing.peer_group][standing.subject] = standing.total
+    for totals in groups.values():
+        result |= rank(totals)
+    return result
 
 
 def wilson(counted: int, population: int, z: float = Z95) -> tuple[float, float] | None:

@@ -1,6 +1,7 @@
 """A scheme (考评方案): what a force is measured by and what that is worth; read from TOML, every bad field named."""
 
 import hashlib
+import re
 import tomllib
 from datetime import date
 from decimal import Decimal
@@ -23,6 +24,7 @@ FORCES: tuple[Force, ...] = ("enforcement", "police", "grid", "any")
 LEVELS: tuple[Level, ...] = ("team", "force_unit", "town", "department")
 MISSING: tuple[Missing, ...] = ("reweight", "not_ranked")
 DIRECTIONS = ("up", "down")
+_ATTRIBUTE = re.compile(r"attributes\.[A-Za-z_][A-Za-z0-9_]*")
 DEDUPE_COLUMNS = ("fact", "person", "item", "town")
 
 
@@ -197,7 +199,7 @@ def _point_rule(fields: Fields) -> PointRule:
         fields.wrong("value", "不能为 0", "must not be 0")
     if rule.cap is not None and rule.cap * rule.value <= 0:
         fields.wrong("cap", "应与 value 同号且不为 0", "must have the sign of value and not be 0")
-    if not (rule.dedupe in DEDUPE_COLUMNS or rule.dedupe.removeprefix("attributes.").isidentifier()):
+    if not (rule.dedupe in DEDUPE_COLUMNS or _ATTRIBUTE.fullmatch(rule.dedupe)):
         fields.wrong(
             "dedupe",
             f"应为 attributes.名称 或 {'、'.join(DEDUPE_COLUMNS)}",

@@ -3,12 +3,17 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from scoring.teams import fact, period, scheme
+from app.kernel import fact as kernel
+from app.kernel.actor import Actor, Membership, Role
+from scoring.teams import commands, fact, period, scheme
 from scoring.teams.fact import Fact
+from scoring.teams.versions import SchemeVersion
 
 DATA = Path(__file__).parents[1] / "data"
 EXAMPLE = (DATA / "scheme.toml").read_text()
@@ -73,3 +78,25 @@ def _attributes(kind: str) -> st.SearchStrategy[dict[str, Any]]:
     if kind == "survey":
         return st.fixed_dictionaries({"answered": truth, "satisfied": truth})
     return st.fixed_dictionaries({}, optional={"case": st.sampled_from(("c1", "c2", "c3"))})
+
+
+async def store_facts(own: list[Fact]) -> None:
+    """Write facts into the relation, through the kernel's one door."""
+    await kernel.append([kernel.Fact(**msgspec.structs.asdict(fact)) for fact in own])
+
+
+def staff(role: Role, area: str = "330109", organisation: UUID | None = None, number: int = 1) -> Actor:
+    """A made-up member of staff; `number` tells people apart."""
+    membership = Membership(role, organisation, area)
+    return Actor(id=UUID(int=number), kind="staff", district="330109", memberships=(membership,))
+
+
+CENTRE = staff(Role.DISTRICT_CENTRE, number=901)
+COLLEAGUE = staff(Role.DISTRICT_CENTRE, number=902)
+
+
+async def published(document: str = EXAMPLE, now: datetime = START) -> SchemeVersion:
+    """Publish a scheme by two hands of the district centre."""
+    draft = await commands.draft_scheme(document, CENTRE, now)
+    await commands.review_scheme(draft.id, COLLEAGUE, now)
+    return await commands.publish_scheme(draft.id, COLLEAGUE, now)
