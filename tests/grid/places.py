@@ -33,7 +33,7 @@ def _corner(column: float, row: float) -> tuple[float, float]:
     return WEST + column * SIDE, SOUTH + row * SIDE
 
 
-# Row 0: two squares, then two triangles that share the diagonal. Row 1: one square, a gap of 0.1 side (96 m), one square.
+# Row 0: two squares, then two triangles that share the diagonal. Row 1: a square, a gap of 0.1 side (96 m), a square.
 # The rest of row 1, from column 2.1 on, has no cell: its middle is farther than 200 m from any.
 SHAPES: Mapping[str, Polygon] = {
     "330109001001001": square(0, 0),
