@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "doctor",
     "migrate": "migrate",
     "run": "run",
+    "score": "score",
     "serve": "serve",
     "services": "services",
     "settings": "settings",
@@ -28,9 +29,11 @@ class Topics(click.Group):
     """A group whose commands are imported on use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The topics by name."""
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a topic, imported now."""
         topic = COMMANDS.get(cmd_name)
         return None if topic is None else import_module(f"{__name__}.{topic}").command
 

@@ -1,0 +1,5 @@
+"""`python -m app` is `zjw`."""
+
+from app.cli import main
+
+main(prog_name="zjw")

@@ -1,0 +1,51 @@
+"""`zjw district`: the districts of this database."""
+
+import asyncio
+
+import asyncpg
+import click
+
+from app import reach, settings
+from app.kernel import clock
+from app.kernel.db import schema_of
+from app.trouble import Trouble
+from migrations import runner
+
+
+@click.group("district")
+def command() -> None:
+    """Districts (区), each with tables of its own."""
+
+
+@command.command("add")
+@click.argument("code")
+@click.option("--name", required=True, help="Name of the district, such as 萧山区.")
+def add(code: str, name: str) -> None:
+    """Add a district by its six-digit code (GB/T 2260) and make its tables."""
+    try:
+        schema_of(code)
+    except ValueError:
+        raise Trouble(f"“{code}” is no district code: six digits after GB/T 2260 are asked for.") from None
+    address = settings.load().database_url
+    with reach.database(address):
+        asyncio.run(runner.add_district(address, code, name, clock.now()))
+    click.echo(f"district {code} {name} is ready")
+
+
+@command.command("list")
+def list_() -> None:
+    """Print code, name and placement of every district."""
+    address = settings.load().database_url
+    with reach.database(address):
+        for row in asyncio.run(_districts(address)):
+            click.echo(f"{row['code']}  {row['name']}  {row['placement'] or 'here'}")
+
+
+async def _districts(address: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(address)
+    try:
+        if await connection.fetchval("select to_regclass('public.district')") is None:
+            return []
+        return await connection.fetch("select code, name, placement from public.district order by code")
+    finally:
+        await connection.close()

@@ -1,0 +1,65 @@
+"""`zjw serve`: the HTTP server, one or several processes on one socket."""
+
+import os
+import socket
+import sys
+import tempfile
+
+import click
+import msgspec
+import uvicorn
+
+from app import settings
+from app.listening import listen
+from app.supervisor import Program, Supervisor
+
+GRACE_SECONDS = 30
+"""So long requests in flight may still take when the server is asked to stop."""
+
+
+@click.command("serve")
+@click.option("--host", help="Address to listen on, instead of ZJW_HOST.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on, instead of ZJW_PORT.")
+@click.option("--processes", type=click.IntRange(1, 256), help="How many, instead of ZJW_SERVER_PROCESSES.")
+@click.option("--fd", type=int, hidden=True, help="Number of an open listening socket.")
+def command(host: str | None, port: int | None, processes: int | None, fd: int | None) -> None:
+    """Run the HTTP server until SIGTERM or Ctrl-C; requests in flight are finished."""
+    if fd is not None:
+        one_process(socket.socket(fileno=fd))
+        return
+    given = settings.load()
+    given = msgspec.structs.replace(given, host=host or given.host, port=port or given.port)
+    count = processes or given.server_processes
+    with listen(given.host, given.port) as listener:
+        if count == 1:
+            one_process(listener)
+        else:
+            with tempfile.TemporaryDirectory(prefix="zjw-metrics-") as metrics:
+                environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": metrics}
+                Supervisor(programs(count, listener.fileno(), environment, "/dev/stderr"), click.echo).run()
+
+
+def one_process(listener: socket.socket) -> None:
+    """Serves from the socket in this process until a signal."""
+    config = uvicorn.Config(
+        "app.server:create_app",
+        factory=True,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=65,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(3)
+
+
+def programs(count: int, fd: int, environment: dict[str, str], log: str) -> list[Program]:
+    """The server processes as programs of a supervisor; all accept from the same socket."""
+    command_line = (sys.executable, "-m", "app", "serve", "--fd", str(fd))
+    return [Program(f"server {number}", command_line, environment, log, (fd,)) for number in range(1, count + 1)]
