@@ -99,13 +99,12 @@ def page(cursor: int, changes: list[Change], limit: int, summary: tuple[int, int
     """Make one page of up to `limit` ops out of changes read past `cursor` (one more than the limit is read)."""
     shown = changes[:limit]
     more = len(changes) > limit
-    end = shown[-1].position if more else max(cursor, shown[-1].position if shown else 0)
     return BucketPage(
         ops=tuple(
             FeedOp("remove" if each.body is None else "put", each.kind, each.entity, each.version, each.body)
             for each in shown
         ),
-        cursor=end,
+        cursor=shown[-1].position if shown else cursor,
         checksum=checksum(summary[1]),
         has_more=more,
     )
