@@ -28,6 +28,7 @@ MACHINES: Mapping[str, tuple[str, ...]] = {
     "12315": ("case.push",),
     "police-post": ("case.push",),
     "fire-post": ("case.push",),
+    "open311": ("case.push",),
     "sensor-gateway": ("case.signal", "reading.push"),
 }
 """Source → scopes of its key."""
