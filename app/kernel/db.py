@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,8 @@ import msgspec
 import shapely
 from piccolo.engine.postgres import PostgresEngine
 from shapely.geometry.base import BaseGeometry
+
+logger = logging.getLogger("zjw.db")
 
 os.environ.setdefault("PICCOLO_CONF", "app.kernel.db")  # where Piccolo's tables look for the engine `DB`
 
@@ -87,32 +90,48 @@ class Transaction:
     Stock Piccolo 1.38 leaks the connection when COMMIT fails, makes nested transactions no-ops and leaks in `gather`.
     """
 
-    __slots__ = ("_depth", "_engine", "_root", "_task", "_token", "callbacks", "connection", "district")
+    __slots__ = ("_connection", "_depth", "_engine", "_mark", "_root", "_task", "_token", "callbacks", "district")
 
     def __init__(self, engine: "Engine", district: str | None) -> None:
         self._engine = engine
         self.district = district
-        self._root: Transaction | None = engine.running.get()
+        self._root: Transaction | None = None
         self._depth = 0
+        self._mark = 0
         self._task: asyncio.Task[Any] | None = None
         self._token: Token[Any] | None = None
-        self.connection: Any = None
+        self._connection: Any = None
         self.callbacks: list[Callable[[], None]] = []
 
+    @property
+    def connection(self) -> Any:
+        """The connection, for the task that opened the transaction; ForeignTask for one that runs beside it."""
+        if self._connection is None:
+            raise NoTransaction("this transaction has ended")
+        if self._task is not asyncio.current_task() and self._task is not None and not self._task.done():
+            raise ForeignTask("this transaction belongs to another task: do not gather inside a transaction")
+        return self._connection
+
+    @property
+    def ended(self) -> bool:
+        """True once the connection was given back; a task started inside may still see such a transaction."""
+        return self._connection is None
+
     async def __aenter__(self) -> Self:
-        if self._root is not None:
-            await self._enter_savepoint(self._root)
+        running: Transaction | None = self._engine.running.get()
+        if running is not None and not running.ended:
+            await self._enter_savepoint(running)
             return self
         opening = "BEGIN"
         if self.district is not None:
             schema = schema_of(self.district)
             opening += f"; SET LOCAL search_path TO {schema}, public"
             opening += f"; SELECT pg_advisory_xact_lock_shared({FENCE}, {int(self.district)})"
-        self.connection = await self._engine.acquire()
+        self._connection = await self._engine.acquire()
         try:
-            await self.connection.execute(opening)
+            await self._connection.execute(opening)
         except BaseException:
-            await self._give_back()
+            await self._give_back(clean=False)
             raise
         self._task = asyncio.current_task()
         self._token = self._engine.running.set(self)
@@ -121,15 +140,12 @@ class Transaction:
     async def _enter_savepoint(self, root: "Transaction") -> None:
         if self.district is not None and root.district != self.district:
             raise RuntimeError(f"a transaction of district {root.district} cannot hold one of {self.district}")
-        root.check_task()
+        connection = root.connection
+        self._root = root
+        self._mark = len(root.callbacks)
         root._depth += 1
         self._depth = root._depth
-        await root.connection.execute(f"SAVEPOINT s{self._depth}")
-
-    def check_task(self) -> None:
-        """Refuse use from a task that runs beside the one that opened the transaction."""
-        if self._task is not asyncio.current_task() and self._task is not None and not self._task.done():
-            raise ForeignTask("this transaction belongs to another task: do not gather inside a transaction")
+        await connection.execute(f"SAVEPOINT s{self._depth}")
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
@@ -137,36 +153,47 @@ class Transaction:
         if self._root is not None:
             await self._leave_savepoint(self._root, failed=exc is not None)
             return False
+        clean = False
         try:
-            await self.connection.execute("COMMIT" if exc is None else "ROLLBACK")
+            await self._connection.execute("COMMIT" if exc is None else "ROLLBACK")
+            clean = True
         finally:
-            if self._token is not None:
-                self._engine.running.reset(self._token)
-            await self._give_back()
+            try:
+                if self._token is not None:
+                    self._engine.running.reset(self._token)
+            finally:
+                await self._give_back(clean)
         if exc is None:
-            for callback in self.callbacks:
-                callback()
+            self._call_back()
         return False
 
     async def _leave_savepoint(self, root: "Transaction", failed: bool) -> None:
         name = f"s{self._depth}"
         root._depth -= 1
-        await root.connection.execute(
-            f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}" if failed else f"RELEASE SAVEPOINT {name}"
-        )
+        if failed:
+            del root.callbacks[self._mark :]
+            await root.connection.execute(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
+        else:
+            await root.connection.execute(f"RELEASE SAVEPOINT {name}")
 
-    async def _give_back(self) -> None:
+    async def _give_back(self, clean: bool) -> None:
         """Release the connection; one that cannot be brought out of its transaction is closed, never reused."""
-        connection, self.connection = self.connection, None
-        clean = False
+        connection, self._connection = self._connection, None
         try:
-            if connection.is_in_transaction():
+            if not clean:  # also after a cancelled BEGIN, whose fate the client does not know
                 await connection.execute("ROLLBACK")
-            clean = True
+                clean = True
         finally:
             if not clean:
                 connection.terminate()
             await self._engine.release(connection)
+
+    def _call_back(self) -> None:
+        for callback in self.callbacks:
+            try:
+                callback()
+            except Exception:  # the change is committed: its caller must not hear of a failure
+                logger.exception("after commit")
 
 
 class Engine(PostgresEngine):
@@ -198,6 +225,11 @@ class Engine(PostgresEngine):
             await self.pool.release(connection)
         elif not connection.is_closed():
             await connection.close()
+
+    async def _run_in_pool(self, query: str, args: Sequence[Any] | None = None) -> Any:
+        raise NoTransaction("open db.transaction(district) first")
+
+    _run_in_new_connection = _run_in_pool
 
     def transaction(self, allow_nested: bool = True, district: str | None = None) -> Any:
         """Open a transaction; nested in another one of the same task it is a savepoint."""
@@ -248,9 +280,8 @@ async def districts() -> list[str]:
 def current() -> Transaction:
     """Return the transaction this task is in; NoTransaction outside one."""
     running: Transaction | None = DB.running.get()
-    if running is None:
+    if running is None or running.ended:
         raise NoTransaction("open db.transaction(district) first")
-    running.check_task()
     return running
 
 

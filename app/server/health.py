@@ -67,4 +67,4 @@ def metrics() -> Response[bytes]:
 
 async def database_answers() -> None:
     """Probe: the database runs a query."""
-    await db.DB._run_in_pool("select 1")  # pyright: ignore[reportPrivateUsage]
+    await db.districts()
