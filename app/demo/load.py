@@ -12,9 +12,10 @@ from app.demo import accounts
 from app.demo.accounts import DemoAccount, DemoKey
 from app.demo.district import FOUNDED, households, organisations, people, places
 from app.demo.district.places import DISTRICT, Places
-from app.kernel import db
+from app.kernel import actor, db
 from grid import commands as grid
 from grid import facts
+from visits import commands as visits
 
 KINDS = ("small", "month")
 PAST_DAYS, COMING_DAYS = 31, 8
@@ -74,10 +75,7 @@ async def district(kind: str, now: datetime, progress: Progress) -> Loaded:
 
 async def _households(made: Places, kind: str, now: datetime, progress: Progress) -> None:
     rows = households.build(made, kind)
-    if find_spec("visits.commands") is None:
-        return
-    visits: Any = import_module("visits.commands")
-    await visits.import_households(rows, DISTRICT, now)
+    await visits.import_households(rows, actor.system(DISTRICT, "demo"), now)
     progress("households 户", len(rows), len(rows))
 
 
