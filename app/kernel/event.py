@@ -19,6 +19,9 @@ class Event(Struct, frozen=True, kw_only=True):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        twin = Event.known.setdefault(cls.__name__, cls)
+        if (twin.__module__, twin.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(f"event {cls.__name__} is taken by {twin.__module__}")
         Event.known[cls.__name__] = cls
 
 
