@@ -130,9 +130,12 @@ async def import_cells(
     async with db.transaction(actor.district):
         reach = scope.require_any(actor, "grid.manage")
         villages = imports.villages(collection)
-        standing = await store.cells(villages, now)
+        everywhere = await store.cells([actor.district], now)
+        replaced = [cell for cell in everywhere if replace and cell.village in villages]
         foreign = frozenset(code for code in villages if not reach.covers(Ownership(area=code)))
-        survey = await _survey(collection, datum, foreign, [] if replace else standing, now, source)
+        ending = frozenset(cell.code for cell in replaced)
+        standing = [cell for cell in everywhere if cell.code not in ending]
+        survey = await _survey(collection, datum, foreign, standing, now, source)
         accepted = not survey.refused
         report = ImportReport(
             dry_run=dry_run,
@@ -140,7 +143,7 @@ async def import_cells(
             features=len(collection.features),
             villages=tuple(villages),
             taken=len(survey.cells) if accepted else 0,
-            ended=tuple(cell.code for cell in standing) if replace and accepted else (),
+            ended=tuple(cell.code for cell in replaced) if accepted else (),
             findings=survey.findings,
         )
         if dry_run:

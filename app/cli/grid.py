@@ -82,7 +82,7 @@ def _told(report: ImportReport) -> str:
         verdict = "refused, nothing was changed 已拒绝，未作任何更改"
     else:
         verdict = "would be taken 可以导入" if report.dry_run else "taken 已导入"
-    lines = [f"{report.features} cells in {len(report.villages)} villages: {verdict}"]
+    lines = [f"cells {report.features}, villages {len(report.villages)}: {verdict}"]
     if report.ended:
         lines.append(f"{len(report.ended)} present cells end 原网格失效")
     for each in report.findings:

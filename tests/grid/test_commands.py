@@ -81,6 +81,14 @@ async def test_a_replacement_ends_the_present_cells_and_keeps_their_past(distric
         await commands.import_cells(file(c001=square(2.2, 0.95, 0.1, 0.1)), Datum.WGS84, SYSTEM, NOW, replace=True)
 
 
+async def test_an_overlap_with_a_cell_of_another_village_is_found_too(district: str) -> None:
+    await settle()
+    over = file(c101=square(0.5, 1.5, 0.2, 0.2))  # lies in a cell of the second village; villages have no outline here
+    for replace in (False, True):
+        report = await commands.import_cells(over, Datum.WGS84, SYSTEM, NOW, replace=replace, dry_run=True)
+        assert [finding.other for finding in report.findings] == [VILLAGES[1] + "002"]
+
+
 async def test_a_town_imports_cells_of_its_own_villages_only(district: str) -> None:
     await settle()
     own, foreign = actor(Role.TOWN_CENTRE, TOWN), actor(Role.TOWN_CENTRE, "330109002")

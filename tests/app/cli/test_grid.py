@@ -9,8 +9,7 @@ from click.testing import CliRunner, Result
 from shapely.geometry import mapping
 
 from app.cli import grid as topic
-from app.kernel import db
-from tests.grid.places import VILLAGES, settle, square
+from tests.grid.places import VILLAGES, square
 
 
 @pytest.fixture
