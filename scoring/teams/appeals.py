@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from app.kernel.problem import invalid
@@ -15,6 +15,8 @@ from scoring.teams.period import State
 from scoring.teams.problems import AppealRefused, SameHandRefused
 
 MOST_POINTS = Decimal(100)
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL has no NUL in texts."""
 
 
 class Appeal(Struct, frozen=True, kw_only=True):
@@ -45,7 +47,7 @@ class Decision(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Upheld or not, with the reasons; points for an appeal against a line, none for one against a fact."""
 
     upheld: bool
-    reason: str
+    reason: Annotated[str, Meta(min_length=1, max_length=1000, pattern=NO_NUL)]
     points: Decimal | None = None
 
 

@@ -72,7 +72,7 @@ class Fields:
         present, value = self._get(name, default)
         if not present:
             return "" if default is ... else str(default)
-        if not isinstance(value, str) or not 0 < len(value.strip()) <= 200:
+        if not isinstance(value, str) or not 0 < len(value.strip()) <= 200 or not value.isprintable():
             self.wrong(name, "应为 1 至 200 字的文本", "expected a text of 1 to 200 characters")
             return ""
         return value

@@ -194,6 +194,14 @@ async def appeals(period: str, reach: Reach) -> list[Appeal]:
     return [_row(row, Appeal) for row in rows]
 
 
+async def appeals_of(period: str, subject: str) -> list[Appeal]:
+    """Return the appeals of one subject in a period, oldest first."""
+    rows = await db.fetch(
+        f"select {_APPEAL} from score_appeal where period = $1 and subject = $2 order by raised_at, id", period, subject
+    )
+    return [_row(row, Appeal) for row in rows]
+
+
 async def upheld(period: str, scheme: str) -> list[Appeal]:
     """Return the upheld appeals of a scheme and period; a struck fact counts for every scheme of the period."""
     rows = await db.fetch(

@@ -16,7 +16,8 @@ from tests.scoring.teams.making import EXAMPLE, OCTOBER, at, example_facts, exam
 
 EVER = datetime(2099, 1, 1, tzinfo=UTC)
 ALL_MEASURES = EXAMPLE[: EXAMPLE.index("[[indicator]]")] + "".join(
-    f'[[indicator]]\ncode = "I{n}"\nname = "{m}"\nmeasure = "{m}"\ndirection = "up"\nfloor = 0\ntarget = 1\nweight = 1\n'
+    f'[[indicator]]\ncode = "I{n}"\nname = "{m}"\nmeasure = "{m}"\n'
+    'direction = "up"\nfloor = 0\ntarget = 1\nweight = 1\n'
     f'[[points]]\ncode = "P{n}"\nname = "{m}"\nmeasure = "{m}"\nvalue = 1\ncap = 3\ndedupe = "{key}"\n'
     for n, (m, key) in enumerate(
         zip(sorted(measures.MEASURES), ["attributes.case", "person", "item", "fact", "town"] * 9, strict=False)
@@ -117,7 +118,12 @@ async def test_a_measure_shown_beside_is_counted_for_one_subject(district: str):
     await store_facts(own)
     answered = measures.MEASURES["survey.answered"]
     surveys = [
-        f for f in own if f.kind == "survey" and f.team == "team-02" and f.force == "grid" and f.occurred_at >= at(0)
+        f
+        for f in own
+        if f.kind == "survey"
+        and f.team == "team-02"
+        and f.force == "grid"
+        and f.occurred_at >= at(0)
         and f.occurred_at < at(31 * 24)
     ]
     newest = {f.fact_id: f for f in sorted(surveys, key=lambda f: f.version)}.values()

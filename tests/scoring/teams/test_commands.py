@@ -1,0 +1,450 @@
+"""Schemes, computing and the life of a period, on the real database."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import asyncpg
+import msgspec
+import pytest
+
+from app.kernel import db
+from app.kernel.problem import Invalid
+from scoring.teams import commands, engine, hearing, scheme, scorestore, store
+from scoring.teams.appeals import Decision
+from scoring.teams.computing import Computed
+from scoring.teams.hearing import Contest
+from scoring.teams.period import State
+from scoring.teams.problems import (
+    AppealRefused,
+    NoSchemeInForce,
+    PeriodStepRefused,
+    SameHandRefused,
+    SchemeOverlaps,
+    SchemeStateRefused,
+)
+from scoring.teams.store import PeriodState
+from tests.scoring.teams.making import (
+    CENTRE,
+    COLLEAGUE,
+    EXAMPLE,
+    OCTOBER,
+    at,
+    example_facts,
+    example_scheme,
+    made,
+    published,
+    store_facts,
+)
+
+NOVEMBER = datetime(2026, 11, 14, tzinfo=UTC)
+"""After every fact of the example was recorded."""
+
+
+async def outbox(kind: str) -> list[dict[str, object]]:
+    rows = await db.fetch("select body from outbox where type = $1 order by written_at, event_id", kind)
+    return [row["body"] for row in rows]
+
+
+async def computed(now: datetime = NOVEMBER) -> Computed:
+    (result,) = await commands.recompute("2026-10", None, CENTRE, now)
+    return result
+
+
+async def stored(result: Computed) -> engine.Evaluation:
+    evaluation = await scorestore.stored(result.run, example_scheme(), "2026-10")
+    return msgspec.structs.replace(evaluation, subjects=engine.ranked(evaluation.subjects, example_scheme()))
+
+
+# Schemes
+
+
+async def test_a_scheme_is_drafted_reviewed_and_published(district: str):
+    scheme_version = await published()
+    assert (scheme_version.state, scheme_version.version) == ("published", 1)
+    assert scheme_version.document == EXAMPLE
+    assert [e["code"] for e in await outbox("SchemePublished")] == ["example-grid-monthly"]
+
+
+async def test_an_author_neither_reviews_nor_publishes(district: str):
+    draft = await commands.draft_scheme(EXAMPLE, CENTRE, at(0))
+    with pytest.raises(SameHandRefused):
+        await commands.review_scheme(draft.id, CENTRE, at(0))
+    await commands.review_scheme(draft.id, COLLEAGUE, at(0))
+    with pytest.raises(SameHandRefused):
+        await commands.publish_scheme(draft.id, CENTRE, at(0))
+
+
+async def test_a_draft_is_not_published_unreviewed_nor_twice(district: str):
+    draft = await commands.draft_scheme(EXAMPLE, CENTRE, at(0))
+    with pytest.raises(SchemeStateRefused):
+        await commands.publish_scheme(draft.id, COLLEAGUE, at(0))
+    await commands.review_scheme(draft.id, COLLEAGUE, at(0))
+    await commands.publish_scheme(draft.id, COLLEAGUE, at(0))
+    with pytest.raises(SchemeStateRefused):
+        await commands.publish_scheme(draft.id, COLLEAGUE, at(0))
+
+
+async def test_a_new_version_ends_the_one_before_where_it_begins(district: str):
+    first = await published()
+    await published(EXAMPLE.replace("2026-01-01", "2026-11-01"))
+    october = await store.in_force("month", OCTOBER.first)
+    november = await store.in_force("month", OCTOBER.after().first)
+    assert [(v.version, v.id) for v in october] == [(1, first.id)]
+    assert [v.version for v in november] == [2]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        EXAMPLE.replace("example-grid-monthly", "another-grid-monthly"),
+        EXAMPLE,
+        EXAMPLE.replace("2026-01-01", "2025-06-01"),
+    ],
+    ids=["another scheme", "the same day", "before the present one"],
+)
+async def test_two_schemes_never_hold_for_one_force_and_level_at_once(district: str, document: str):
+    await published()
+    with pytest.raises(SchemeOverlaps):
+        await published(document)
+
+
+async def test_schemes_of_other_forces_levels_and_ended_ones_do_not_meet(district: str):
+    ended = EXAMPLE.replace('effective = "2026-01-01"', 'effective = "2026-01-01"\nuntil = "2026-06-01"')
+    await published(ended)
+    await published(EXAMPLE.replace("example-grid-monthly", "b").replace("2026-01-01", "2026-06-01"))
+    await published(EXAMPLE.replace("example-grid-monthly", "c").replace('force = "grid"', 'force = "police"'))
+    await published(EXAMPLE.replace("example-grid-monthly", "d").replace('level = "team"', 'level = "town"'))
+    assert len(await store.in_force("month", OCTOBER.first)) == 3
+
+
+async def test_a_bad_scheme_leaves_nothing(district: str):
+    with pytest.raises(Invalid):
+        await commands.draft_scheme(EXAMPLE.replace('"0.70"', '"high"'), CENTRE, at(0))
+    assert await store.schemes() == []
+
+
+async def test_the_shipped_schemes_are_installed_once(district: str):
+    first = await commands.install_schemes(district, at(0))
+    assert {(v.force, v.state) for v in first} == {(f, "published") for f in ("grid", "enforcement", "police")}
+    assert await commands.install_schemes(district, at(1)) == []
+
+
+async def test_two_publishing_at_once_do_not_both_win(committed: str):
+    drafts = [
+        await commands.draft_scheme(EXAMPLE.replace("example-grid-monthly", code), CENTRE, at(0)) for code in ("a", "b")
+    ]
+    for draft in drafts:
+        await commands.review_scheme(draft.id, COLLEAGUE, at(0))
+    results = await asyncio.gather(
+        *(commands.publish_scheme(draft.id, COLLEAGUE, at(0)) for draft in drafts), return_exceptions=True
+    )
+    assert sorted(type(result).__name__ for result in results) == ["SchemeOverlaps", "SchemeVersion"]
+
+
+# Computing
+
+
+async def test_what_is_stored_is_what_the_engine_gives(district: str):
+    await published()
+    await store_facts(example_facts())
+    result = await computed()
+    assert await stored(result) == engine.evaluate(example_facts(), example_scheme(), OCTOBER)
+    assert result.scored == 4
+    assert set(result.moved) == {"team-01", "team-02", "team-03", "team-04"}
+
+
+async def test_the_emissions_stored_add_up_to_the_totals(district: str):
+    await published()
+    await store_facts(example_facts())
+    result = await computed()
+    rows = await db.fetch(
+        "select s.total, (select sum(e.baseline + e.cap + coalesce((select sum(p) from unnest(e.points) p), 0))"
+        " from score_emission e where e.run = s.run and e.subject = s.subject) as shared from score s where run = $1",
+        result.run,
+    )
+    assert len(rows) == 4
+    assert all(row["total"] == row["shared"] for row in rows)
+
+
+async def test_computing_again_moves_nobody_and_keeps_the_ids(district: str):
+    await published()
+    await store_facts(example_facts())
+    first = await computed()
+    ids = await db.fetch("select id, subject from score order by subject")
+    again = await computed(NOVEMBER + timedelta(hours=1))
+    assert (again.run, again.output_digest, again.moved) == (first.run, first.output_digest, ())
+    assert await db.fetch("select id, subject from score order by subject") == ids
+    assert len(await outbox("ScoresComputed")) == 1
+
+
+async def test_no_scheme_in_force_is_said_so(district: str):
+    with pytest.raises(NoSchemeInForce):
+        await commands.recompute("2026-10", None, CENTRE, NOVEMBER)
+    with pytest.raises(Invalid):
+        await commands.recompute("2026-13", None, CENTRE, NOVEMBER)
+
+
+async def test_new_facts_move_their_team_without_a_mark_and_ranks_follow(district: str):
+    await published()
+    now = at(30)
+    await store_facts([made("case", "a", "team-01", done_at=at(20), recorded_at=at(20))])
+    await store_facts([made("case", "b", "team-02", due_at=at(22), done_at=at(23), recorded_at=at(23))])
+    await commands.recompute_dirty(district, now)
+    late = made("case", "c", "team-01", due_at=at(30), done_at=at(31), recorded_at=at(31))
+    await store_facts([late, msgspec.structs.replace(late, fact_id="d"), made("survey", "e", "team-03")])
+    (done,) = await commands.recompute_dirty(district, at(55))
+    assert done.scored == 2
+    assert done.moved == ("team-01", "team-02", "team-03")  # team-02 by its rank alone
+    facts = await db.fetch("select * from fact")
+    batch = engine.evaluate([msgspec.convert(dict(f), type=type(late)) for f in facts], example_scheme(), OCTOBER)
+    assert await stored(done) == batch
+    assert (await commands.verify(done.run, district)).findings == ()
+
+
+async def test_a_marked_subject_is_computed_and_the_mark_is_gone(district: str):
+    await published()
+    await store_facts([made("case", "a", done_at=at(35)), made("case", "b", "team-02", done_at=at(35))])
+    await commands.recompute_dirty(district, at(60))
+    await commands.mark_dirty("2026-10", ["team-01", "team-01"], CENTRE, at(61))
+    (done,) = await commands.recompute_dirty(district, at(70))
+    assert done.scored == 1
+    assert await commands.recompute_dirty(district, at(80)) == []
+
+
+async def test_a_correction_moves_both_teams(district: str):
+    await published()
+    first = made("case", "a", "team-01", done_at=at(35))
+    await store_facts([first, made("case", "b", "team-02", done_at=at(90))])
+    await commands.recompute_dirty(district, at(60))
+    await store_facts([msgspec.structs.replace(first, version=2, team="team-02", recorded_at=at(65))])
+    (done,) = await commands.recompute_dirty(district, at(70))
+    assert done.moved == ("team-01", "team-02")
+    assert [s.subject for s in (await stored(done)).subjects] == ["team-02"]
+
+
+async def test_two_workers_at_once_compute_once(committed: str):
+    await published()
+    async with db.transaction(committed):
+        await store_facts([made("case", "a", done_at=at(35))])
+    results = await asyncio.gather(*(commands.recompute_dirty(committed, at(60 + n)) for n in range(3)))
+    assert [c.moved for result in results for c in result if c.moved] == [("team-01",)]
+    async with db.transaction(committed):
+        assert await db.fetchval("select count(*) from score_run") == 1
+
+
+# The life of a period
+
+
+async def frozen(now: datetime = NOVEMBER) -> PeriodState:
+    await published()
+    await store_facts(example_facts())
+    await computed(now)
+    return await commands.freeze_period("2026-10", CENTRE, now)
+
+
+async def locked(now: datetime = NOVEMBER) -> PeriodState:
+    await frozen(now)
+    await commands.invite_appeals("2026-10", now + timedelta(days=3), CENTRE, now)
+    return await commands.lock_period("2026-10", CENTRE, now + timedelta(days=4))
+
+
+async def test_a_period_is_frozen_appealed_locked_and_every_step_is_on_record(district: str):
+    state = await locked()
+    assert state.state is State.LOCKED
+    links = await store.record("2026-10")
+    assert [link.type for link in links] == ["frozen", "appeal", "locked"]
+    (run,) = await db.fetch("select id, kind, output_digest from score_run")
+    assert run["kind"] == "locked"
+    assert links[2].body == {str(run["id"]): run["output_digest"]}
+    assert [e["state"] for e in await outbox("PeriodStepped")] == ["frozen", "appeal", "locked"]
+
+
+async def test_steps_out_of_order_are_refused_with_what_is_possible(district: str):
+    await published()
+    await store_facts(example_facts())
+    await computed()
+    with pytest.raises(PeriodStepRefused) as refusal:
+        await commands.lock_period("2026-10", CENTRE, NOVEMBER)
+    assert refusal.value.facts == {"state": "open", "possible": ["freeze"]}
+
+
+async def test_nothing_is_locked_before_the_time_for_appeals_is_over(district: str):
+    await frozen()
+    await commands.invite_appeals("2026-10", NOVEMBER + timedelta(days=3), CENTRE, NOVEMBER)
+    with pytest.raises(PeriodStepRefused):
+        await commands.lock_period("2026-10", CENTRE, NOVEMBER + timedelta(days=2))
+
+
+async def test_a_fact_recorded_after_the_freeze_changes_nothing_until_reopened(district: str):
+    await frozen()
+    before = (await computed(NOVEMBER + timedelta(hours=2))).output_digest
+    later = NOVEMBER + timedelta(hours=3)
+    await store_facts([made("case", "late", "team-01", recorded_at=later)])
+    assert (await computed(later + timedelta(hours=1))).output_digest == before
+    await commands.invite_appeals("2026-10", later + timedelta(hours=2), CENTRE, later)
+    await commands.lock_period("2026-10", CENTRE, later + timedelta(days=1))
+    (run,) = await db.fetch("select output_digest from score_run where kind = 'locked'")
+    assert run["output_digest"] == before
+    reopening = later + timedelta(days=2)
+    await commands.reopen_period("2026-10", "补录", reopening + timedelta(days=1), CENTRE, reopening)
+    assert (await computed(reopening)).output_digest != before
+    assert await db.fetchval("select count(*) from score_run where kind = 'locked'") == 1
+
+
+async def test_a_locked_period_is_not_computed_again(district: str):
+    await locked()
+    with pytest.raises(PeriodStepRefused):
+        await computed()
+
+
+async def test_a_locked_run_comes_out_again_to_the_byte(district: str):
+    await locked()
+    run = await db.fetchval("select id from score_run")
+    await store_facts([made("case", "later", "team-01", recorded_at=NOVEMBER + timedelta(days=9))])
+    assert await commands.verify(run, district) == commands.Verification(run=run, sound=True, findings=())
+
+
+@pytest.mark.parametrize(
+    ("tampering", "finding"),
+    [
+        ("update score_line set points = points + 1 where code = 'REWORK' and subject = 'team-01'", "stored lines"),
+        ("update score set rank = 1", "stored lines"),
+        ("delete from fact where fact_id = 'f00002'", "facts known at the watermark"),
+        ("update fact set attributes = '{\"deferred\": true}' where fact_id = 'f00002'", "come out differently"),
+        ("update score_scheme set document = replace(document, '\"40\"', '\"41\"')", "document of the scheme"),
+    ],
+)
+async def test_tampering_is_found(district: str, tampering: str, finding: str):
+    await locked()
+    await db.execute(tampering)
+    found = await commands.verify(await db.fetchval("select id from score_run"), district)
+    assert not found.sound
+    assert any(finding in words for words in found.findings)
+
+
+async def test_a_run_of_an_engine_that_is_gone_says_so(district: str, monkeypatch: pytest.MonkeyPatch):
+    await locked()
+    monkeypatch.setattr(engine, "VERSION", "2")
+    found = await commands.verify(await db.fetchval("select id from score_run"), district)
+    assert found.findings == ("engine version 1 is gone; this is 2",)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update score_run set output_digest = ''",
+        "delete from score_run",
+        "update score_period_event set actor = period_actor.id from (select id from score_run) as period_actor",
+        "delete from score_period_event",
+    ],
+)
+async def test_locked_runs_and_the_record_cannot_be_changed(district: str, change: str):
+    await locked()
+    with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError):
+        async with db.transaction(district):
+            await db.execute(change)
+
+
+# Appeals
+
+LEADER = msgspec.structs.replace(CENTRE, memberships=())
+
+
+async def score_of(subject: str) -> scorestore.ScoreView:
+    score_id = await db.fetchval("select id from score where subject = $1", subject)
+    view = await scorestore.score(score_id)
+    assert view is not None
+    return view
+
+
+async def appealed(now: datetime, **against: str):
+    from app.kernel.actor import Role
+    from tests.scoring.teams.making import staff
+
+    leader = staff(Role.TOWN_CENTRE, "330109003", number=31)
+    score = await score_of("team-03")
+    return leader, await hearing.raise_appeal(Contest(score=score.id, reason="演示：另有证据", **against), leader, now)
+
+
+async def test_an_upheld_appeal_against_a_line_is_a_line_of_its_own(district: str):
+    await frozen()
+    await commands.invite_appeals("2026-10", NOVEMBER + timedelta(days=3), CENTRE, NOVEMBER)
+    before = (await score_of("team-03")).total
+    _, appeal = await appealed(NOVEMBER, line="CLOSE_ONTIME")
+    decision = Decision(upheld=True, reason="核实属实", points=Decimal("2.5"))
+    await hearing.decide_appeal(appeal.id, decision, CENTRE, NOVEMBER)
+    await commands.lock_period("2026-10", CENTRE, NOVEMBER + timedelta(days=4))
+    after = await score_of("team-03")
+    assert before is not None
+    assert after.total == before + Decimal("2.5")
+    lines = await scorestore.lines(after.run, "team-03")
+    assert [(line.kind, line.code, line.points) for line in lines][-1] == ("adjustment", str(appeal.id), Decimal("2.5"))
+    assert (await commands.verify(after.run, district)).sound
+
+
+async def test_an_upheld_appeal_against_a_fact_is_as_if_it_had_never_been(district: str):
+    await frozen()
+    late = "f00135"
+    await commands.invite_appeals("2026-10", NOVEMBER + timedelta(days=3), CENTRE, NOVEMBER)
+    _, appeal = await appealed(NOVEMBER, fact=late)
+    await hearing.decide_appeal(appeal.id, Decision(upheld=True, reason="督办已撤"), CENTRE, NOVEMBER)
+    await commands.lock_period("2026-10", CENTRE, NOVEMBER + timedelta(days=4))
+    without = engine.evaluate([f for f in example_facts() if f.fact_id != late], example_scheme(), OCTOBER)
+    expected = next(s.total for s in without.subjects if s.subject == "team-03")
+    assert (await score_of("team-03")).total == expected
+    assert [e["fact"] for e in await outbox("AppealDecided")] == [late]
+    assert (await commands.verify((await score_of("team-03")).run, district)).sound
+
+
+async def test_while_scores_are_live_an_upheld_appeal_shows_at_the_next_computation(district: str):
+    await published()
+    await store_facts(example_facts())
+    await computed()
+    await commands.recompute_dirty(district, NOVEMBER + timedelta(minutes=30))
+    _, appeal = await appealed(NOVEMBER, line="REWORK")
+    decision = Decision(upheld=True, reason="属实", points=Decimal(1))
+    await hearing.decide_appeal(appeal.id, decision, CENTRE, NOVEMBER)
+    done = [c for c in await commands.recompute_dirty(district, NOVEMBER + timedelta(hours=1)) if c.period == "2026-10"]
+    assert done[0].moved[-1] == "team-03"
+
+
+async def test_nobody_decides_the_own_appeal_and_nothing_is_locked_before_a_decision(district: str):
+    await frozen()
+    await commands.invite_appeals("2026-10", NOVEMBER + timedelta(days=3), CENTRE, NOVEMBER)
+    leader, appeal = await appealed(NOVEMBER, line="REWORK")
+    both = msgspec.structs.replace(CENTRE, id=leader.id)
+    with pytest.raises(SameHandRefused):
+        await hearing.decide_appeal(appeal.id, Decision(upheld=False, reason="不成立"), both, NOVEMBER)
+    with pytest.raises(PeriodStepRefused):
+        await commands.lock_period("2026-10", CENTRE, NOVEMBER + timedelta(days=4))
+    await hearing.decide_appeal(appeal.id, Decision(upheld=False, reason="不成立"), CENTRE, NOVEMBER)
+    with pytest.raises(AppealRefused):
+        await hearing.decide_appeal(appeal.id, Decision(upheld=True, reason="再议"), CENTRE, NOVEMBER)
+    assert (await commands.lock_period("2026-10", CENTRE, NOVEMBER + timedelta(days=4))).state is State.LOCKED
+
+
+@pytest.mark.parametrize("days", [3, 4])
+async def test_an_appeal_after_the_deadline_is_refused(district: str, days: int):
+    await frozen()
+    await commands.invite_appeals("2026-10", NOVEMBER + timedelta(days=3), CENTRE, NOVEMBER)
+    with pytest.raises(AppealRefused):
+        await appealed(NOVEMBER + timedelta(days=days), line="REWORK")
+
+
+@pytest.mark.parametrize("against", [{"line": "NO_SUCH"}, {"fact": "f00002"}, {}, {"line": "REWORK", "fact": "f00135"}])
+async def test_an_appeal_names_one_line_or_one_fact_of_the_score(district: str, against: dict[str, str]):
+    await published()
+    await store_facts(example_facts())
+    await computed()
+    with pytest.raises(Invalid):
+        await appealed(NOVEMBER, **against)
+
+
+async def test_a_changed_scheme_does_not_touch_periods_before_it(district: str):
+    await published()
+    await store_facts(example_facts())
+    before = await computed()
+    await published(EXAMPLE.replace("2026-01-01", "2026-11-01").replace('"40"', '"50"'))
+    assert (await computed()).output_digest == before.output_digest
+    assert scheme.read(EXAMPLE).sha256 == example_scheme().sha256
