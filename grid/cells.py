@@ -61,12 +61,15 @@ class Located(Struct, frozen=True):
         return None if self.cell is None else self.cell[:9]
 
 
+OUTSIDE = Located(None, "outside")
+
+
 def place(covered: str | None, nearest: str | None, inside: bool) -> Located:
     """The verdict from the three questions: the covering cell, the nearest one in reach, inside the district."""
     if covered is not None:
         return Located(covered, "covered")
     if not inside:
-        return Located(None, "outside")
+        return OUTSIDE
     return Located(nearest, "between" if nearest is None else "nearest")
 
 
@@ -114,6 +117,7 @@ class CellIndex:
     ) -> None:
         ordered = sorted(cells, key=lambda cell: cell.code)
         self.codes = [cell.code for cell in ordered]
+        self._covered = [Located(code, "covered") for code in self.codes]
         self._polygons = numpy.array([cell.polygon for cell in ordered], dtype=object)
         self._tree = STRtree(self._polygons)
         self._district = district
@@ -123,22 +127,36 @@ class CellIndex:
 
     def locate(self, points: Sequence[Point]) -> list[Located]:
         """Where each point belongs, in the order given."""
-        if not points:
-            return []
+        if len(points) < 2:
+            return [self._one(point) for point in points]
         spots = shapely.points(numpy.asarray(points, dtype=float))
-        lowest = numpy.full(len(points), len(self.codes))
+        nowhere = len(self.codes)
+        lowest = numpy.full(len(points), nowhere)
         found, cells = self._tree.query(spots, predicate="dwithin", distance=BORDER)
         numpy.minimum.at(lowest, found, cells)
+        astray: list[int] = numpy.flatnonzero(lowest == nowhere).tolist()
         indexes: list[int] = lowest.tolist()
-        return [
-            Located(self.codes[index], "covered") if index < len(self.codes) else self._astray(point)
-            for point, index in zip(points, indexes, strict=True)
-        ]
+        answers = [*self._covered, OUTSIDE]
+        located = [answers[index] for index in indexes]
+        for number in self._inside(spots, astray):
+            located[number] = place(None, self._nearest(points[number]), inside=True)
+        return located
 
-    def _astray(self, point: Point) -> Located:
+    def _one(self, point: Point) -> Located:
+        """The same for one point, without the cost of arrays."""
         spot = shapely.Point(point)
+        cells = self._tree.query(spot, predicate="dwithin", distance=BORDER)
+        if cells.size:
+            return self._covered[int(cells.min())]
         inside = self._district is None or bool(shapely.dwithin(self._district, spot, BORDER))
         return place(None, self._nearest(point) if inside else None, inside)
+
+    def _inside(self, spots: NDArray[numpy.object_], numbers: list[int]) -> list[int]:
+        """Those of the numbered points that lie in the district."""
+        if self._district is None or not numbers:
+            return numbers
+        inside = shapely.dwithin(self._district, spots[numbers], BORDER)
+        return [number for number, within in zip(numbers, inside, strict=True) if within]
 
     def _nearest(self, point: Point) -> str | None:
         lon, lat = point

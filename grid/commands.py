@@ -130,6 +130,7 @@ async def import_cells(
     async with db.transaction(actor.district):
         reach = scope.require_any(actor, "grid.manage")
         villages = imports.villages(collection)
+        await store.lock_cells(actor.district)
         everywhere = await store.cells([actor.district], now)
         replaced = [cell for cell in everywhere if replace and cell.village in villages]
         foreign = frozenset(code for code in villages if not reach.covers(Ownership(area=code)))

@@ -50,6 +50,11 @@ async def add_areas(areas: Sequence[Area], boundaries: Mapping[str, MultiPolygon
     return await db.copy("area", (*fields, "boundary"), records)
 
 
+async def lock_cells(district: str) -> None:
+    """Let nobody else change cells of the district until this transaction ends."""
+    await db.execute("select 1 from area where code = $1 for no key update", district)
+
+
 async def area_codes(below: str) -> frozenset[str]:
     """Codes of all areas that begin with `below`, ended ones too."""
     rows = await db.fetch("select code from area where starts_with(code, $1)", below)

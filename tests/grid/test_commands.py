@@ -89,6 +89,16 @@ async def test_an_overlap_with_a_cell_of_another_village_is_found_too(district: 
         assert [finding.other for finding in report.findings] == [VILLAGES[1] + "002"]
 
 
+async def test_of_two_imports_at_once_that_claim_the_same_ground_one_is_taken(committed: str) -> None:
+    async with db.transaction(committed):
+        await settle()
+    ground = square(2.2, 1.2, 0.5, 0.5)
+    files = [file(**{f"c10{n}": ground}) for n in range(4)]
+    imports = (commands.import_cells(each, Datum.WGS84, SYSTEM, NOW) for each in files)
+    results = await asyncio.gather(*imports, return_exceptions=True)
+    assert sorted(type(each).__name__ for each in results) == [*["CellsRefused"] * 3, "ImportReport"]
+
+
 async def test_a_town_imports_cells_of_its_own_villages_only(district: str) -> None:
     await settle()
     own, foreign = actor(Role.TOWN_CENTRE, TOWN), actor(Role.TOWN_CENTRE, "330109002")

@@ -49,7 +49,9 @@ async def settled(district: str) -> str:
 @given(points=st.lists(st.one_of(anywhere, on_corners, on_edges, beside_corners), min_size=2, max_size=40))
 @example(points=[*CORNERS, (WEST, SOUTH), (WEST + SIDE, SOUTH + SIDE)])
 async def test_one_by_one_in_a_batch_and_in_memory_agree_on_every_point(settled: str, points: list[Point]) -> None:
-    in_memory = CellIndex(CELLS, OUTLINE).locate(points)
+    index = CellIndex(CELLS, OUTLINE)
+    in_memory = index.locate(points)
+    assert [index.locate([point])[0] for point in points] == in_memory
     batch = await store.locate(points, NOW, DISTRICT)
     one_by_one = [(await store.locate([point], NOW, DISTRICT))[0] for point in points]
     assert batch == in_memory

@@ -1,0 +1,120 @@
+"""Point → cell: one by one through PostGIS, a thousand in one statement, and in memory; all three must agree."""
+
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from random import Random
+
+import shapely
+from msgspec import Struct
+from shapely import MultiPolygon
+
+from app.demo.district import places
+from app.demo.district.places import DISTRICT
+from app.kernel import db
+from grid import commands, facts
+from grid.cells import CellIndex, Located, Point
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+BATCH = 1_000
+
+
+class Figure(Struct, frozen=True, kw_only=True):
+    """A measured value beside what the bare tool reaches in the same run."""
+
+    name: str
+    value: float
+    unit: str
+    floor: float | None = None
+    floor_name: str = ""
+
+
+async def run(database_url: str) -> list[Figure]:
+    """Measure on a migrated database that holds no cells yet. Raises AssertionError when two forms disagree."""
+    made = places.build()
+    points = _points(made.boundaries[DISTRICT], 200_000)
+    db.configure(database_url)
+    await db.start(1, 2)
+    try:
+        await commands.settle(
+            DISTRICT,
+            commands.Settlement(
+                areas=made.areas,
+                boundaries=made.boundaries,
+                cells=made.cells,
+                organisations=[],
+                people=[],
+                members=[],
+                shifts=[],
+            ),
+        )
+        async with db.transaction(DISTRICT):
+            await db.execute("analyze cell")
+            bare = await _rate(_bare, points[:4_000])
+            single, one_by_one = await _timed(_one_by_one, points[:4_000])
+            batch, batched = await _timed(_batches, points[:50_000])
+    finally:
+        await db.stop()
+    index = CellIndex(made.cells, made.boundaries[DISTRICT])
+    started = time.perf_counter()
+    in_memory = index.locate(points)
+    memory = len(points) / (time.perf_counter() - started)
+    started = time.perf_counter()
+    for point in points[:20_000]:
+        index.locate([point])
+    memory_single = 20_000 / (time.perf_counter() - started)
+    assert one_by_one == in_memory[:4_000]
+    assert batched == in_memory[:50_000]
+    floor = "round trips of `select 1`"
+    return [
+        Figure(name="point → cell, one by one", value=single, unit="points/s", floor=bare, floor_name=floor),
+        Figure(
+            name="point → cell, 1,000 a statement", value=batch, unit="points/s", floor=single, floor_name="one by one"
+        ),
+        Figure(name="point → cell, in memory, single", value=memory_single, unit="points/s"),
+        Figure(name="point → cell, in memory, all at once", value=memory, unit="points/s"),
+    ]
+
+
+def _points(outline: MultiPolygon, count: int) -> list[Point]:
+    """Points of the district, one in twenty of them outside."""
+    west, south, east, north = outline.bounds
+    random = Random(1)
+    shapely.prepare(outline)
+    points: list[Point] = []
+    while len(points) < count:
+        point = (random.uniform(west, east), random.uniform(south, north))
+        if shapely.intersects_xy(outline, *point) or random.random() < 0.05:
+            points.append(point)
+    return points
+
+
+async def _bare(points: list[Point]) -> list[Located]:
+    for _ in points:
+        await db.fetchval("select 1")
+    return []
+
+
+async def _one_by_one(points: list[Point]) -> list[Located]:
+    return [(await facts.locate([point], NOW))[0] for point in points]
+
+
+async def _batches(points: list[Point]) -> list[Located]:
+    found: list[Located] = []
+    for start in range(0, len(points), BATCH):
+        found += await facts.locate(points[start : start + BATCH], NOW)
+    return found
+
+
+Work = Callable[[list[Point]], Awaitable[list[Located]]]
+
+
+async def _timed(work: Work, points: list[Point]) -> tuple[float, list[Located]]:
+    await work(points[:BATCH])  # plans and pages warm
+    started = time.perf_counter()
+    found = await work(points)
+    return len(points) / (time.perf_counter() - started), found
+
+
+async def _rate(work: Work, points: list[Point]) -> float:
+    return (await _timed(work, points))[0]
