@@ -5,6 +5,7 @@ from importlib import import_module
 import click
 
 COMMANDS: dict[str, str] = {
+    "backup": "backup",
     "demo": "demo",
     "grid": "grid",
     "jt808": "jt808",
@@ -13,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "docs": "docs",
     "doctor": "doctor",
     "migrate": "migrate",
+    "restore": "restore",
     "run": "run",
     "score": "score",
     "serve": "serve",

@@ -1,18 +1,15 @@
 """`zjw demo`: the demo district, loaded once and kept."""
 
 import asyncio
-import sys
 import time
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import click
 import msgspec
 from msgspec import Struct
-from tqdm import tqdm
 
 from app import settings, wiring
+from app.cli.progress import bars
 from app.demo import accounts, load
 from app.demo.accounts import DemoFile
 from app.demo.district.places import DISTRICT
@@ -35,21 +32,6 @@ class Summary(Struct, frozen=True, kw_only=True):
 @click.group("demo")
 def command() -> None:
     """The demo district (示范区): real divisions of Xiaoshan, everything else made up."""
-
-
-def _bars() -> Callable[[str, int, int], None]:
-    """A bar per part on a terminal, a line per finished part otherwise."""
-    bars: dict[str, tqdm[Any]] = {}
-
-    def progress(what: str, done: int, of: int) -> None:
-        bar = bars.setdefault(what, tqdm(total=of, desc=what, file=sys.stderr, disable=not sys.stderr.isatty()))
-        bar.update(done - bar.n)
-        if done >= of:
-            bar.close()
-            if not sys.stderr.isatty():
-                click.echo(f"{what}: {of}", err=True)
-
-    return progress
 
 
 @command.command("load")
@@ -79,7 +61,7 @@ def load_demo(kind: str, as_json: bool) -> None:
 async def _load(chosen: Settings, kind: str, now: datetime) -> tuple[load.Loaded, bool]:
     wiring.configure(chosen)
     db.configure(chosen.database_url)
-    progress = _bars()
+    progress = bars()
     await runner.add_district(chosen.database_url, DISTRICT, "萧山区", now)
     await db.start(1, 4)
     try:

@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +18,9 @@ QUEUE_DATABASES = 64
 
 
 @contextmanager
-def clone(services: Services, districts: Sequence[str]) -> Iterator[str]:
+def clone(services: Services, districts: Sequence[str], suffix: str = "") -> Generator[str]:
     """A database of this process alone, dropped at the end. Gives its address."""
-    name = f"zjw_test_{os.getpid()}"
+    name = f"zjw_test_{os.getpid()}{suffix}"
     with locked(services.home / "template.lock"):
         asyncio.run(_clone(services, name, districts))
     try:
@@ -30,7 +30,7 @@ def clone(services: Services, districts: Sequence[str]) -> Iterator[str]:
 
 
 @contextmanager
-def queue_number(services: Services) -> Iterator[int]:
+def queue_number(services: Services) -> Generator[int]:
     """The number of a Valkey database that no other process holds."""
     for number in range(1, QUEUE_DATABASES):
         handle = (services.home / f"queue-{number}.lock").open("a")
@@ -93,7 +93,7 @@ async def _clone(services: Services, name: str, districts: Sequence[str]) -> Non
 def _left_over(name: str) -> bool:
     """Whether nobody needs this database: a template of other migrations, or a clone of a process that is gone."""
     kind, _, rest = name.removeprefix("zjw_").partition("_")
-    return kind == "template" or (kind == "test" and not Path(f"/proc/{rest}").exists())
+    return kind == "template" or (kind == "test" and not Path(f"/proc/{rest.partition('_')[0]}").exists())
 
 
 async def _administer(services: Services, statement: str) -> None:
