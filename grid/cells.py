@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from math import cos, radians
-from typing import Literal
+from typing import Any, Literal
 
 import numpy
 import shapely
@@ -129,7 +129,7 @@ class CellIndex:
         """Where each point belongs, in the order given."""
         if len(points) < 2:
             return [self._one(point) for point in points]
-        spots = shapely.points(numpy.asarray(points, dtype=float))
+        spots: Any = shapely.points(numpy.asarray(points, dtype=float))
         nowhere = len(self.codes)
         lowest = numpy.full(len(points), nowhere)
         found, cells = self._tree.query(spots, predicate="dwithin", distance=BORDER)
