@@ -31,11 +31,12 @@ DATUM_GAIN = 4.0
 
 
 class Outcome(StrEnum):
-    """The verdict in one word; `refused` is about the bytes and not decided here."""
+    """The verdict in one word; `refused` is about bytes that show nothing."""
 
     OK = "ok"
     DOUBTFUL = "doubtful"
     CONTRADICTED = "contradicted"
+    REFUSED = "refused"
 
 
 class Expected(Struct, frozen=True, kw_only=True):
@@ -279,6 +280,11 @@ def _reuse(reuse: Sequence[UUID]) -> Iterator[Reason]:
             f"与另外 {len(reuse)} 份佐证为同一画面",
             f"the same picture as {len(reuse)} other pieces of evidence",
         )
+
+
+def refuse(reason: Reason) -> Verdict:
+    """The verdict on bytes that are of no use."""
+    return Verdict(outcome=Outcome.REFUSED, reasons=(reason,))
 
 
 def unread(media_type: str) -> Reason:

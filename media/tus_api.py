@@ -1,0 +1,177 @@
+"""Uploads over HTTP by tus 1.0.0 (core, creation, creation-with-upload, expiration, termination, checksum)."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, delete, head, patch, post, route
+from litestar.datastructures import MutableScopeHeaders
+from litestar.di import NamedDependency
+from litestar.enums import HttpMethod
+from litestar.exceptions import InternalServerException
+from litestar.middleware import ASGIMiddleware
+from litestar.params import FromPath
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.kernel.actor import Actor
+from app.kernel.problem import MethodNotAllowed
+from media import receiving, tus
+from media import upload_commands as commands
+from media.configuration import limits
+from media.uploads import Upload
+
+AnyRequest = Request[Any, Any, Any]
+
+OPEN: dict[str, Any] = {"public": True}
+STREAMS: dict[str, Any] = {"signed_in": True, "streams": True, "unlimited": True}
+"""`streams`: bodies are never gathered in memory; `unlimited`: the parts of an upload are not counted."""
+
+
+async def body_of(request: AnyRequest) -> AsyncIterator[bytes]:
+    """The body as it comes; Interrupted when the client is gone before its end."""
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except InternalServerException as error:
+        raise receiving.Interrupted from error
+
+
+class Spoken(ASGIMiddleware):
+    """Every answer names the version of the protocol, refusals too."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Mark the answer."""
+
+        async def mark(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableScopeHeaders.from_message(message)["Tus-Resumable"] = tus.VERSION
+            await send(message)
+
+        await next_app(scope, receive, mark)
+
+
+SPOKEN = [Spoken()]
+
+
+def _headers(upload: Upload, offset: int | None = None) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if offset is not None:
+        headers["Upload-Offset"] = str(offset)
+    if not upload.completed and offset != upload.length:
+        headers["Upload-Expires"] = tus.http_date(upload.expires_at)
+    return headers
+
+
+@route(
+    "/uploads",
+    http_method=[HttpMethod.OPTIONS],
+    opt=OPEN,
+    status_code=204,
+    include_in_schema=False,
+    sync_to_thread=False,
+)
+def capabilities() -> Response[None]:
+    """Tell versions, extensions, checksum algorithms and the largest upload."""
+    largest = max(limits().image_bytes, limits().video_bytes)
+    return Response(None, status_code=204, headers=tus.capabilities(largest))
+
+
+@post("/uploads", opt=STREAMS, middleware=SPOKEN, tags=["uploads"], status_code=201, request_max_body_size=None)
+async def create(request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> Response[None]:
+    """Begin an upload (tus creation). `Upload-Metadata` may name `filetype`, `sha256` (hex), `evidence` (its id).
+
+    Bytes may come along (creation-with-upload). What is too large or of a wrong type is refused before they are read.
+    """
+    tus.require_version(request.headers)
+    upload = await commands.begin(actor, tus.creation(request.headers), now)
+    location = {"Location": f"{request.url.path.rstrip('/')}/{upload.id}"}
+    asked = tus.first_part(request.headers)
+    if asked is not None:
+        offset = await commands.receive(actor, upload, asked, body_of(request), now)
+        return Response(None, status_code=201, headers=_headers(upload, offset) | location)
+    if upload.length == 0:
+        await commands.finish(actor, upload, now)
+    return Response(None, status_code=201, headers=_headers(upload) | location)
+
+
+@head("/uploads/{upload_id:uuid}", opt=STREAMS, middleware=SPOKEN, tags=["uploads"])
+async def ask(
+    upload_id: FromPath[UUID], request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime]
+) -> Response[None]:
+    """Ask how many bytes have come. A request that still writes, its client perhaps long gone, gives way first."""
+    return await _ask(upload_id, request, actor, now)
+
+
+async def _ask(upload_id: UUID, request: AnyRequest, actor: Actor, now: datetime) -> Response[None]:
+    tus.require_version(request.headers)
+    upload = await commands.find(actor, upload_id, now)
+    offset = await commands.offset(actor, upload, now)
+    headers = _headers(upload, offset) | {"Upload-Length": str(upload.length), "Cache-Control": "no-store"}
+    if upload.metadata:
+        headers["Upload-Metadata"] = upload.metadata
+    return Response(None, status_code=200, headers=headers)
+
+
+@patch(
+    "/uploads/{upload_id:uuid}",
+    opt=STREAMS,
+    middleware=SPOKEN,
+    tags=["uploads"],
+    status_code=204,
+    request_max_body_size=None,
+)
+async def add(
+    upload_id: FromPath[UUID], request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime]
+) -> Response[None]:
+    """Add bytes (`application/offset+octet-stream`) at `Upload-Offset`; with `Upload-Checksum` all of them or none.
+
+    The answer comes when they are on the disk. The last byte completes the file: its SHA-256 must be the promised one.
+    """
+    return await _add(upload_id, request, actor, now)
+
+
+async def _add(upload_id: UUID, request: AnyRequest, actor: Actor, now: datetime) -> Response[None]:
+    tus.require_version(request.headers)
+    asked = tus.part(request.headers)
+    upload = await commands.find(actor, upload_id, now)
+    offset = await commands.receive(actor, upload, asked, body_of(request), now)
+    return Response(None, status_code=204, headers=_headers(upload, offset))
+
+
+@delete("/uploads/{upload_id:uuid}", opt=STREAMS, middleware=SPOKEN, tags=["uploads"], status_code=204)
+async def terminate(
+    upload_id: FromPath[UUID], request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime]
+) -> Response[None]:
+    """End an upload and free what came of it (tus termination)."""
+    return await _terminate(upload_id, request, actor, now)
+
+
+async def _terminate(upload_id: UUID, request: AnyRequest, actor: Actor, now: datetime) -> Response[None]:
+    tus.require_version(request.headers)
+    await commands.terminate(actor, await commands.find(actor, upload_id, now), now)
+    return Response(None, status_code=204)
+
+
+_MEANT = {"PATCH": _add, "HEAD": _ask, "DELETE": _terminate}
+
+
+@post(
+    "/uploads/{upload_id:uuid}",
+    opt=STREAMS,
+    middleware=SPOKEN,
+    tags=["uploads"],
+    status_code=204,
+    request_max_body_size=None,
+)
+async def override(
+    upload_id: FromPath[UUID], request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime]
+) -> Response[None]:
+    """For clients that cannot send PATCH, HEAD or DELETE: POST with `X-HTTP-Method-Override`."""
+    meant = _MEANT.get(tus.method_of("POST", request.headers))
+    if meant is None:
+        raise MethodNotAllowed(headers={"Allow": "HEAD, PATCH, DELETE, OPTIONS"})
+    return await meant(upload_id, request, actor, now)
+
+
+routes: list[Any] = [capabilities, create, ask, add, terminate, override]
