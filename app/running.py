@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,7 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from app.cli import serve, worker
+from app import programs
 from app.embedded.postgres import Postgres
 from app.embedded.services import locked
 from app.embedded.valkey import Valkey
@@ -52,7 +51,7 @@ def stop_services(home: Path) -> None:
             Postgres.at(home).stop()
 
 
-def programs(given: Settings, listener_fd: int, environment: dict[str, str]) -> list[Program]:
+def processes(given: Settings, listener_fd: int, environment: dict[str, str]) -> list[Program]:
     """Server and worker processes of this machine, logging to `home/log`."""
     logs = given.home / "log"
     logs.mkdir(parents=True, exist_ok=True)
@@ -61,8 +60,8 @@ def programs(given: Settings, listener_fd: int, environment: dict[str, str]) -> 
     metrics.mkdir(parents=True)
     environment = environment | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
     return [
-        *serve.programs(given.server_processes, listener_fd, environment, str(logs / "server.log")),
-        *worker.programs(given.worker_processes, environment, str(logs / "worker.log")),
+        *programs.server(given.server_processes, listener_fd, environment, str(logs / "server.log")),
+        *programs.worker(given.worker_processes, environment, str(logs / "worker.log")),
     ]
 
 
@@ -93,7 +92,7 @@ def detach(given: Settings, listener_fd: int, environment: dict[str, str]) -> su
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         return subprocess.Popen(
-            (sys.executable, "-m", "app", "run", "--supervise", str(listener_fd)),
+            programs.supervisor(listener_fd),
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

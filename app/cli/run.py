@@ -85,7 +85,7 @@ def _supervise(given: Settings, listener_fd: int, environment: dict[str, str], *
             click.echo("Ctrl-C ends it.")
 
     try:
-        Supervisor(running.programs(given, listener_fd, environment), click.echo).run(look)
+        Supervisor(running.processes(given, listener_fd, environment), click.echo).run(look)
         click.echo("server and worker stopped")
     finally:
         _stop_private(given)

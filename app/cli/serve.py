@@ -9,9 +9,9 @@ import click
 import msgspec
 import uvicorn
 
-from app import settings
+from app import programs, settings
 from app.listening import listen
-from app.supervisor import Program, Supervisor
+from app.supervisor import Supervisor
 
 GRACE_SECONDS = 30
 """So long requests in flight may still take when the server is asked to stop."""
@@ -36,7 +36,7 @@ def command(host: str | None, port: int | None, processes: int | None, fd: int |
         else:
             with tempfile.TemporaryDirectory(prefix="zjw-metrics-") as metrics:
                 environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": metrics}
-                Supervisor(programs(count, listener.fileno(), environment, "/dev/stderr"), click.echo).run()
+                Supervisor(programs.server(count, listener.fileno(), environment, "/dev/stderr"), click.echo).run()
 
 
 def one_process(listener: socket.socket) -> None:
@@ -57,9 +57,3 @@ def one_process(listener: socket.socket) -> None:
     server.run(sockets=[listener])
     if not server.started:
         sys.exit(3)
-
-
-def programs(count: int, fd: int, environment: dict[str, str], log: str) -> list[Program]:
-    """The server processes as programs of a supervisor; all accept from the same socket."""
-    command_line = (sys.executable, "-m", "app", "serve", "--fd", str(fd))
-    return [Program(f"server {number}", command_line, environment, log, (fd,)) for number in range(1, count + 1)]
