@@ -3,7 +3,7 @@
 The queue only rings: it may be emptied at any time, the sweep rings again (ADR 0003).
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -79,6 +79,11 @@ async def take(now: datetime, subscribed: Collection[str], limit: int = 500) -> 
     if idle:
         await db.execute("delete from outbox where event_id = any($1::uuid[])", idle)
     return [row["event_id"] for row in rows if row["type"] in subscribed]
+
+
+async def put_back(event_ids: Sequence[UUID]) -> None:
+    """Un-ring events the queue did not take: the next relay takes them again."""
+    await db.execute("update outbox set rung_at = null where event_id = any($1::uuid[])", event_ids)
 
 
 async def lock(event_id: UUID) -> Pending | None:

@@ -1,8 +1,7 @@
 """Delivering one event to its subscribers: quick ones in the event's own transaction, slow ones beside it."""
 
+import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from app import wiring
@@ -13,6 +12,10 @@ from app.wiring import Slow, Subscriber
 
 logger = logging.getLogger("zjw.worker")
 
+QUICK_SECONDS = 10.0
+SLOW_SECONDS = 45.0
+"""Longest run of one subscriber; one that hangs counts as failed and holds up nobody else."""
+
 
 class Outcome:
     """Which subscribers have dealt with an event, and what the others said."""
@@ -21,44 +24,66 @@ class Outcome:
         self.done = done
         self.faults: list[str] = []
 
-    async def attempt(self, name: str, subscriber: Subscriber, happened: event.Event, clock: Clock) -> None:
-        """Call one subscriber; whatever it raises is kept for the dead letter."""
+    async def attempt(
+        self, name: str, subscriber: Subscriber, happened: event.Event, clock: Clock, seconds: float
+    ) -> bool:
+        """Call one subscriber and say whether it did its work; whatever it raises is kept for the dead letter."""
         try:
-            await subscriber(happened, clock())
+            async with asyncio.timeout(seconds):
+                await subscriber(happened, clock())
         except Exception as error:
             logger.exception("subscriber", extra={"subscriber": name, "event": str(happened.id)})
             self.faults.append(f"{name}: {type(error).__name__}: {error}")
-        else:
-            self.done.append(name)
+            return False
+        self.done.append(name)
+        return True
 
 
 async def deliver(district: str, event_id: UUID, clock: Clock) -> None:
     """Bring an event to all who subscribe to it; safe to call any number of times, from any number of workers."""
+    try:
+        slow = await _deliver_quick(district, event_id, clock)
+        if slow is not None:
+            await _deliver_slow(district, event_id, *slow, clock)
+    except Exception as error:  # an unreadable event, or a commit that was refused
+        logger.exception("delivery", extra={"event": str(event_id)})
+        await _count(district, event_id, f"{type(error).__name__}: {error}", clock)
+
+
+async def _deliver_quick(district: str, event_id: UUID, clock: Clock) -> tuple[event.Event, Outcome] | None:
+    """Call the quick subscribers; return what the slow ones need, or None when all is settled."""
     async with db.transaction(district):
         pending = await outbox.lock(event_id)
         if pending is None:
-            return
+            return None
         happened = event.from_body(pending.type, pending.body)
-        subscribers = _waiting(pending, wiring.SUBSCRIBERS.get(type(happened), {}))
         outcome = Outcome(list(pending.done))
-        for name, subscriber in subscribers.items():
-            if not isinstance(subscriber, Slow):
+        slow = False
+        for name, subscriber in _waiting(happened, pending.done).items():
+            if isinstance(subscriber, Slow):
+                slow = True
+            else:
                 await _in_savepoint(district, outcome, name, subscriber, happened, clock)
-        slow = {name: found for name, found in subscribers.items() if isinstance(found, Slow)}
-        if not slow:
-            await _settle(pending, outcome, clock)
-            return
-        await outbox.note_done(event_id, outcome.done)
-    for name, subscriber in slow.items():
-        await outcome.attempt(name, subscriber.call, happened, clock)
+        if slow:
+            await outbox.note_done(event_id, outcome.done)
+            return happened, outcome
+        await _settle(pending, outcome, clock)
+        return None
+
+
+async def _deliver_slow(district: str, event_id: UUID, happened: event.Event, outcome: Outcome, clock: Clock) -> None:
+    for name, subscriber in _waiting(happened, outcome.done).items():
+        if isinstance(subscriber, Slow):
+            await outcome.attempt(name, subscriber.call, happened, clock, SLOW_SECONDS)
     async with db.transaction(district):
         still = await outbox.lock(event_id)
         if still is not None:
             await _settle(still, outcome, clock)
 
 
-def _waiting(pending: Pending, subscribers: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: found for name, found in subscribers.items() if name not in pending.done}
+def _waiting(happened: event.Event, done: list[str]) -> dict[str, Subscriber | Slow]:
+    subscribers = wiring.SUBSCRIBERS.get(type(happened), {})
+    return {name: found for name, found in subscribers.items() if name not in done}
 
 
 class _Failed(Exception):
@@ -70,9 +95,7 @@ async def _in_savepoint(
 ) -> None:
     try:
         async with db.transaction(district):
-            before = len(outcome.faults)
-            await outcome.attempt(name, subscriber, happened, clock)
-            if len(outcome.faults) > before:
+            if not await outcome.attempt(name, subscriber, happened, clock, QUICK_SECONDS):
                 raise _Failed
     except _Failed:
         pass
@@ -81,5 +104,17 @@ async def _in_savepoint(
 async def _settle(pending: Pending, outcome: Outcome, clock: Clock) -> None:
     if not outcome.faults:
         await outbox.finish(pending.event_id)
-    elif await outbox.postpone(pending, outcome.done, "\n".join(outcome.faults), clock()):
+    else:
+        await _postpone(pending, outcome.done, "\n".join(outcome.faults), clock)
+
+
+async def _count(district: str, event_id: UUID, fault: str, clock: Clock) -> None:
+    async with db.transaction(district):
+        pending = await outbox.lock(event_id)
+        if pending is not None:
+            await _postpone(pending, pending.done, fault, clock)
+
+
+async def _postpone(pending: Pending, done: list[str], fault: str, clock: Clock) -> None:
+    if await outbox.postpone(pending, done, fault, clock()):
         logger.error("dead letter", extra={"event": str(pending.event_id), "type": pending.type})

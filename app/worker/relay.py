@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from app import wiring
 from app.doorbell import CHANNEL
 from app.kernel import changes, db, outbox
@@ -28,24 +26,35 @@ Enqueue = Callable[[str, UUID], Awaitable[None]]
 
 
 async def relay_once(district: str, enqueue: Enqueue, clock: Clock) -> int:
-    """Relay what waits in one district and return how many events were handed over."""
+    """Relay what waits in one district and return how many events were handed over.
+
+    What the queue does not take goes back into the outbox at once; its error is raised.
+    """
+    async with db.transaction(district):
+        await changes.assign_positions()
     subscribed = {kind.__name__ for kind in wiring.SUBSCRIBERS}
     total = 0
     while True:
         async with db.transaction(district):
             taken = await outbox.take(clock(), subscribed, BATCH)
-        for event_id in taken:
-            await enqueue(district, event_id)
+        await _hand_over(district, taken, enqueue)
         total += len(taken)
         if len(taken) < BATCH:
-            break
-    async with db.transaction(district):
-        await changes.assign_positions()
-    return total
+            return total
+
+
+async def _hand_over(district: str, taken: list[UUID], enqueue: Enqueue) -> None:
+    for n, event_id in enumerate(taken):
+        try:
+            await enqueue(district, event_id)
+        except Exception:
+            async with db.transaction(district):
+                await outbox.put_back(taken[n:])
+            raise
 
 
 async def run(enqueue: Enqueue, clock: Clock) -> None:
-    """Relay until cancelled; a database that goes away is waited for."""
+    """Relay until cancelled; a database or queue that goes away is waited for, one district's fault stops no other."""
     wake = asyncio.Event()
     listener: Any = None
     while True:
@@ -53,12 +62,23 @@ async def run(enqueue: Enqueue, clock: Clock) -> None:
             if listener is None or listener.is_closed():
                 listener = await _listen(wake)
             for district in await db.districts():
-                await relay_once(district, enqueue, clock)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            logger.warning("relay", extra={"error": type(error).__name__, "text": str(error)[:200]})
+                await _relay_or_log(district, enqueue, clock)
+        except Exception as error:
+            _warn(error, None)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(wake.wait(), POLL_SECONDS)
         wake.clear()
+
+
+async def _relay_or_log(district: str, enqueue: Enqueue, clock: Clock) -> None:
+    try:
+        await relay_once(district, enqueue, clock)
+    except Exception as error:
+        _warn(error, district)
+
+
+def _warn(error: Exception, district: str | None) -> None:
+    logger.warning("relay", extra={"district": district, "error": type(error).__name__, "text": str(error)[:200]})
 
 
 async def _listen(wake: asyncio.Event) -> Any:
