@@ -1,7 +1,6 @@
 """The tables of the grid, as Piccolo reads and writes them; their DDL is migration 0010."""
 
-from piccolo.columns import UUID as Uuid
-from piccolo.columns import Integer, Text, Timestamptz
+from piccolo.columns import UUID, Integer, Text, Timestamptz
 from piccolo.table import Table
 
 from grid.columns import MultiPolygonColumn
@@ -37,14 +36,14 @@ class CellRow(Table, tablename="cell"):
 class OrganisationRow(Table, tablename="organisation"):
     """A unit that can own work."""
 
-    id = Uuid(primary_key=True, default=None)
+    id = UUID(primary_key=True, default=None)
     kind = Text(default=None)
     force = Text(null=True, default=None)
     name = Text(default=None)
     code = Text(default=None)
     area = Text(default=None)
-    parent = Uuid(null=True, default=None)
-    successor = Uuid(null=True, default=None)
+    parent = UUID(null=True, default=None)
+    successor = UUID(null=True, default=None)
     started_at = Timestamptz(null=True, default=None)
     ended_at = Timestamptz(null=True, default=None)
     source = Text(default="")
@@ -54,15 +53,15 @@ class OrganisationMarkRow(Table, tablename="organisation_mark"):
     """One row: the mark of the newest state of all organisations; a process compares it with that of its copy."""
 
     id = Integer(primary_key=True, default=None)
-    mark = Uuid(default=None)
+    mark = UUID(default=None)
 
 
 class PersonRow(Table, tablename="person"):
     """Somebody who works in an organisation; the id is also that of the account, if there is one."""
 
-    id = Uuid(primary_key=True, default=None)
+    id = UUID(primary_key=True, default=None)
     name = Text(default=None)
-    organisation = Uuid(default=None)
+    organisation = UUID(default=None)
     started_at = Timestamptz(default=None)
     ended_at = Timestamptz(null=True, default=None)
     source = Text(default="")
@@ -71,9 +70,9 @@ class PersonRow(Table, tablename="person"):
 class SquadMemberRow(Table, tablename="squad_member"):
     """A person of some force in a squad, for a period."""
 
-    id = Uuid(primary_key=True, default=None)
-    squad = Uuid(default=None)
-    person = Uuid(default=None)
+    id = UUID(primary_key=True, default=None)
+    squad = UUID(default=None)
+    person = UUID(default=None)
     started_at = Timestamptz(default=None)
     ended_at = Timestamptz(null=True, default=None)
 
@@ -81,9 +80,9 @@ class SquadMemberRow(Table, tablename="squad_member"):
 class DutyShiftRow(Table, tablename="duty_shift"):
     """A person on duty for an organisation in an area, from–to."""
 
-    id = Uuid(primary_key=True, default=None)
-    person = Uuid(default=None)
-    organisation = Uuid(default=None)
+    id = UUID(primary_key=True, default=None)
+    person = UUID(default=None)
+    organisation = UUID(default=None)
     area = Text(default=None)
     starts_at = Timestamptz(default=None)
     ends_at = Timestamptz(default=None)
