@@ -138,7 +138,7 @@ async def put_assignments(assignments: Sequence[Assignment]) -> None:
     )
 
 
-async def done_or_other_half(round_id: UUID, household_id: UUID, half: Half) -> bool:
+async def has_half(round_id: UUID, household_id: UUID, half: Half) -> bool:
     """Say whether a round already has an assignment of a household for that half of the day."""
     return await db.fetchval(
         "select exists (select from assignment where round_id = $1 and household_id = $2 and half = $3)",

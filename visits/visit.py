@@ -9,11 +9,12 @@ from msgspec import Meta, Struct
 
 from app.kernel.crs import Place, distance_m
 from app.kernel.problem import FieldError
+from media.evidence import EvidenceRef
+from tasks.cases.model import Severity
 from visits.households import Household
 from visits.rounds import Assignment, AssignmentState, Half, half_of
 
 Aware = Annotated[datetime, Meta(tz=True)]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Outcome(StrEnum):
@@ -26,17 +27,6 @@ class Outcome(StrEnum):
     UNSAFE = "unsafe"  # 不安全: an event, which expires
 
 
-class Evidence(Struct, frozen=True, kw_only=True):
-    """A file the visit names; its bytes may arrive later, by this SHA-256."""
-
-    id: UUID
-    sha256: Sha256
-    size: Annotated[int, Meta(ge=1, le=200_000_000)]
-    media_type: Annotated[str, Meta(max_length=100)]
-    captured_at: Aware
-    place: Place | None = None
-
-
 class Demand(Struct, frozen=True, kw_only=True):
     """What a resident asked for at the door (诉求); solved on the spot when `solved` says how."""
 
@@ -44,7 +34,7 @@ class Demand(Struct, frozen=True, kw_only=True):
     text: Annotated[str, Meta(min_length=1, max_length=2000)]
     title: Annotated[str, Meta(max_length=100)] | None = None
     item: str | None = None
-    severity: str | None = None
+    severity: Severity | None = None
     solved: Annotated[str, Meta(min_length=1, max_length=2000)] | None = None
     evidence: tuple[UUID, ...] = ()
 
@@ -62,7 +52,7 @@ class VisitReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     questionnaire_version: int | None = None
     answers: dict[str, Any] = {}
     demands: Annotated[tuple[Demand, ...], Meta(max_length=20)] = ()
-    evidence: Annotated[tuple[Evidence, ...], Meta(max_length=30)] = ()
+    evidence: Annotated[tuple[EvidenceRef, ...], Meta(max_length=30)] = ()
     companions: Annotated[tuple[UUID, ...], Meta(max_length=10)] = ()
     note: Annotated[str, Meta(max_length=1000)] = ""
 

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from app.kernel.crs import Datum, Place, convert
 from app.kernel.ids import new_id
+from media.evidence import EvidenceRef
 from tests.visits.test_households import home
 from visits.rounds import Assignment, AssignmentState, Half
-from visits.visit import Demand, Evidence, Outcome, VisitReport, check, flags, moment, shift
+from visits.visit import Demand, Outcome, VisitReport, check, flags, moment, shift
 
 RECEIVED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # 20:00 local
 HERE = Place(120.27, 30.16, Datum.WGS84, 10.0)
@@ -82,7 +83,7 @@ def test_a_household_that_moved_out_is_flagged() -> None:
 
 
 def test_every_fault_of_a_report_is_named() -> None:
-    photo = Evidence(id=new_id(), sha256="0" * 64, size=1, media_type="image/jpeg", captured_at=RECEIVED)
+    photo = EvidenceRef(id=new_id(), sha256="0" * 64, size=1, media_type="image/jpeg", captured_at=RECEIVED)
     demand = Demand(id=new_id(), text="路灯不亮", evidence=(new_id(),))
     bad = report(evidence=(photo, photo), demands=(demand, demand), answers={"a": True})
     assert [error.field for error in check(bad)] == [

@@ -1,13 +1,22 @@
 """What each type of op does: the table the push goes by."""
 
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
-from msgspec import Struct
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from app.kernel.actor import Actor
+from app.kernel.crs import Place
+from media.evidence import EvidenceRef
+from tasks.cases import intake
+from tasks.cases.model import Severity
+from tasks.cases.report import Report, Reporter
+from visits import commands, demands, visit_commands
 from visits.sync.store import Origin
-from visits.sync.verdict import Effect, Op
-from visits.visit import Moment
+from visits.sync.verdict import Effect, Op, Ruling
+from visits.visit import Moment, VisitReport
 
 
 class Context(Struct, frozen=True):
@@ -18,7 +27,73 @@ class Context(Struct, frozen=True):
     when: Moment
 
 
+class CaseReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A matter a worker saw in the street (随手报)."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=2000)]
+    title: Annotated[str, Meta(max_length=100)] = ""
+    item: str = demands.GENERAL_ITEM
+    severity: Severity | None = None
+    place: Place | None = None
+    address: Annotated[str, Meta(max_length=200)] = ""
+    evidence: Annotated[tuple[EvidenceRef, ...], Meta(max_length=30)] = ()
+
+
 Handler = Callable[[Op, Context], Awaitable[Effect]]
 
-HANDLERS: dict[str, Handler] = {}
+
+async def record_visit(op: Op, context: Context) -> Effect:
+    """`visit.record`: the visit (its id is the op's entity), its evidence, and a case of each demand."""
+    report = msgspec.convert(op.body, VisitReport)
+    actor = replace(context.actor, device=context.origin.device)
+    made = await visit_commands.record_visit(op.entity_id, report, context.when, actor, context.origin.received_at)
+    result: dict[str, object] = {
+        "half": made.visit.half.value,
+        "started_at": made.visit.started_at.isoformat(),
+        "cases": [str(case) for case in made.visit.cases],
+        "retry": None if made.retry is None else str(made.retry),
+    }
+    return Effect(version=1, flags=made.visit.flags, result=result)
+
+
+async def amend_household(op: Op, context: Context) -> Effect:
+    """`household.amend`: some fields of a household, merged with what others changed since `base_version`."""
+    amended = await commands.amend_household(
+        op.entity_id, op.body, op.base_version, context.actor, context.origin.received_at
+    )
+    ruling = Ruling.MERGED if amended.merged else Ruling.APPLIED
+    return Effect(
+        version=amended.household.version,
+        ruling=Ruling.CONFLICT if amended.conflicts else ruling,
+        conflicts=amended.conflicts,
+    )
+
+
+async def report_case(op: Op, context: Context) -> Effect:
+    """`case.report`: a case a worker opens in the street; its id is the op's entity."""
+    said = msgspec.convert(op.body, CaseReport)
+    when = context.when
+    report = Report(
+        id=op.entity_id,
+        source="worker",
+        item=said.item,
+        title=said.title,
+        description=said.text,
+        reporter=Reporter(kind="worker", id=context.actor.id),
+        place=said.place,
+        address=said.address,
+        severity=said.severity,
+        evidence=tuple(demands.evidence_of(each, when) for each in said.evidence),
+        occurred_at=min(when.corrected_at, when.received_at),
+    )
+    case = await intake.open(report, context.actor, context.origin.received_at)
+    result: dict[str, object] = {"number": case.number, "state": case.state.value}
+    return Effect(version=case.version, flags=when.flags, result=result)
+
+
+HANDLERS: dict[str, Handler] = {
+    "visit.record": record_visit,
+    "household.amend": amend_household,
+    "case.report": report_case,
+}
 """Op type → handler; each runs inside the op's savepoint."""
