@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -178,3 +179,83 @@ def outside(at: datetime, days: tuple[date, date] | None, now: datetime) -> str 
     if days is None or day > days[1]:
         return "day-not-open"
     return "before-retention" if day < days[0] else None
+
+
+def faults(new: NewDevice) -> list[FieldError]:
+    """Return everything wrong with a device to register, as far as it can be told from itself."""
+    words = ((field, _text(getattr(new, field))) for field in ("code", "name", "kind"))
+    found = [FieldError(field, wrong) for field, wrong in words if wrong is not None]
+    if len(new.address) > 2 * _LONGEST or "\x00" in new.address:
+        found.append(FieldError("address", ("地址过长或含有无法保存的字符", "too long, or not storable")))
+    if new.area is not None and not re.fullmatch(r"[0-9]{6}([0-9]{3}){0,3}", new.area):
+        found.append(
+            FieldError("area", ("应为 6、9、12 或 15 位区划代码", "must be an area code of 6, 9, 12 or 15 digits"))
+        )
+    found += _place_faults(new)
+    names = [each.name for each in new.channels]
+    for number, each in enumerate(new.channels):
+        found += [FieldError(f"channels[{number}].{field}", wrong) for field, wrong in _channel_faults(each, names)]
+    return found
+
+
+def _place_faults(new: NewDevice) -> list[FieldError]:
+    degrees = (("lon", new.lon, 180), ("lat", new.lat, 90))
+    found = [
+        FieldError(field, ("坐标超出范围", "out of range"))
+        for field, value, most in degrees
+        if value is not None and not abs(value) <= most
+    ]
+    if (new.lon is None) != (new.lat is None):
+        found.append(FieldError("lon", ("经纬度须同时给出", "longitude and latitude come together")))
+    return found
+
+
+def _channel_faults(new: NewChannel, names: list[str]) -> list[tuple[str, Text]]:
+    found: list[tuple[str, Text]] = []
+    if (wrong := _text(new.name)) is not None:
+        found.append(("name", wrong))
+    elif names.count(new.name) > 1:
+        found.append(("name", ("通道名重复", "the name is used twice")))
+    for field in ("low", "high", "spike"):
+        limit: float | None = getattr(new, field)
+        if limit is not None and not math.isfinite(limit):
+            found.append((field, ("应为有限的数", "must be a finite number")))
+    if new.low is not None and new.high is not None and new.low >= new.high:
+        found.append(("high", ("须大于 low", "must be above low")))
+    if len(new.unit) > _LONGEST or "\x00" in new.unit:
+        found.append(("unit", ("单位过长", "too long")))
+    return found
+
+
+def registered(new: NewDevice, device_id: UUID, area: str | None, now: datetime) -> Device:
+    """Return the device a registration makes."""
+    return Device(
+        id=device_id,
+        code=new.code,
+        name=new.name,
+        kind=new.kind,
+        owner=new.owner,
+        gateway=new.gateway,
+        area=area,
+        lon=new.lon,
+        lat=new.lat,
+        address=new.address,
+        state="active",
+        maintenance_from=None,
+        maintenance_until=None,
+        registered_at=now,
+        last_seen_at=None,
+    )
+
+
+def channel(new: NewChannel, channel_id: UUID, device_id: UUID) -> Channel:
+    """Return the channel a registration makes."""
+    return Channel(
+        id=channel_id,
+        device=device_id,
+        name=new.name,
+        unit=new.unit,
+        low=new.low,
+        high=new.high,
+        spike=new.spike,
+    )
