@@ -43,6 +43,11 @@ duty.read           area  area  area  area  area  area  area  all   -     all   
 duty.manage         -     -     area  area  area  -     -     all   -     all   -
 questionnaire.read  all   all   all   all   all   all   all   all   -     -     -
 questionnaire.write -     -     -     -     -     -     -     all   -     -     -
+case.create         own   own   own   org   area  -     org   all   -     -     -
+case.read           area  org   area  area  area  area  org   all   -     -     own
+case.act            org   org   org   org   area  -     org   all   -     -     own
+case.contact        -     org   org   org   area  -     org   all   -     -     -
+item.read           all   all   all   all   all   all   all   all   -     -     all
 household.read      area  area  area  area  area  area  -     all   -     -     -
 household.write     area  -     area  area  area  -     -     all   -     -     -
 household.unmask    area  own   area  area  area  -     -     all   -     -     -
@@ -52,6 +57,15 @@ visit.read          own   own   area  area  area  area  -     all   -     -     
 visit.record        area  area  area  area  area  -     -     all   -     -     -
 sync.use            own   own   own   own   own   own   own   own   -     -     -
 sync.watch          own   own   org   own   area  -     -     all   -     -     -
+sensing.read        area  area  area  area  area  area  org   all   -     -     -
+sensing.manage      -     -     -     -     -     -     -     all   -     -     -
+sensing.record      -     -     -     -     -     -     -     -     -     -     -
+scheme.read         all   all   all   all   all   all   all   all   -     -     -
+scheme.manage       -     -     -     -     -     -     -     all   -     -     -
+score.read          -     -     org   -     area  area  org   all   -     -     -
+score.appeal        -     -     org   -     area  area  org   -     -     -     -
+score.decide        -     -     -     -     -     -     -     all   -     -     -
+score.compute       -     -     -     -     -     -     -     all   -     -     -
 """
 
 
