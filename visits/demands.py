@@ -9,9 +9,7 @@ from app.kernel import db
 from app.kernel.actor import Actor
 from app.kernel.crs import Datum, Place
 from app.kernel.problem import Invalid
-from media.evidence import EvidenceRef
 from tasks.cases import intake
-from tasks.cases.orders import Evidence
 from tasks.cases.report import Report, Reporter, Solved
 from visits import visit
 from visits.households import Household
@@ -70,20 +68,7 @@ def _report(demand: Demand, made: Visit, report: VisitReport, home: Household, w
         place=Place(home.lon, home.lat, Datum.WGS84),
         address=home.address,
         severity=demand.severity,
-        evidence=tuple(evidence_of(named[each], when) for each in demand.evidence),
+        evidence=tuple(visit.corrected(named[each], when) for each in demand.evidence),
         occurred_at=min(made.started_at, when.received_at),
         solved=solved,
-    )
-
-
-def evidence_of(ref: EvidenceRef, when: Moment) -> Evidence:
-    """Return evidence in the router's words, its time on the server's clock."""
-    captured_at = None if ref.captured_at is None else visit.shift(ref.captured_at, when)
-    return Evidence(
-        id=ref.id,
-        sha256=ref.sha256,
-        size=ref.size,
-        media_type=ref.media_type,
-        captured_at=captured_at,
-        place=ref.place,
     )

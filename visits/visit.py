@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from app.kernel.crs import Place, distance_m
 from app.kernel.problem import FieldError
@@ -126,6 +127,11 @@ def shift(stamp: datetime, by: Moment) -> datetime:
         return stamp.astimezone(UTC) + (by.corrected_at - by.captured_at)
     except OverflowError:
         return by.corrected_at
+
+
+def corrected(ref: EvidenceRef, when: Moment) -> EvidenceRef:
+    """Return a reference to evidence with its time on the server's clock."""
+    return ref if ref.captured_at is None else replace(ref, captured_at=shift(ref.captured_at, when))
 
 
 def check(report: VisitReport) -> list[FieldError]:

@@ -13,7 +13,6 @@ from app.kernel.ids import new_id
 from app.kernel.problem import Invalid
 from media import commands as media
 from media import facts as media_facts
-from media.evidence import EvidenceRef
 from media.facts import EvidenceView
 from media.verdict import Expected
 from visits import (
@@ -155,14 +154,9 @@ async def _declare(
 ) -> None:
     """Accept the visit's evidence before its bytes; what a demand names goes with its case."""
     of_cases = {each for demand in report.demands for each in demand.evidence}
-    refs = [corrected(each, when) for each in report.evidence if each.id not in of_cases]
+    refs = [visit.corrected(each, when) for each in report.evidence if each.id not in of_cases]
     expected = Expected(lon=home.lon, lat=home.lat, limit_m=visit.FAR_M)
     await media.declare(refs, "visit", made.id, expected, actor, now)
-
-
-def corrected(ref: EvidenceRef, when: Moment) -> EvidenceRef:
-    """Return the reference with its time on the server's clock."""
-    return ref if ref.captured_at is None else replace(ref, captured_at=visit.shift(ref.captured_at, when))
 
 
 async def _update_household(home: Household, made: Visit, actor: Actor, now: datetime) -> None:
@@ -247,7 +241,7 @@ async def evidence_link(visit_id: UUID, evidence_id: UUID, variant: str, actor: 
     shown = await show_visit(visit_id, actor)
     if evidence_id not in {each.id for each in shown.evidence}:
         raise VisitNotFound
-    return EvidenceLink(media.signed_url(evidence_id, variant, now))
+    return EvidenceLink(media.signed_url(evidence_id, variant, now, actor.district))
 
 
 async def list_visits(

@@ -21,8 +21,9 @@ from app.identity import scope
 from app.identity.devices import DeviceState
 from app.kernel import changes, db
 from app.kernel.actor import Actor
-from app.kernel.problem import FieldError, Invalid, Problem, Unavailable
+from app.kernel.problem import FieldError, Invalid, Problem, StaleVersion, Unavailable
 from grid import facts as grid_facts
+from tasks.cases.problems import TransitionRefused
 from visits import store as visit_store
 from visits.problems import (
     AppTooOld,
@@ -189,6 +190,8 @@ async def _apply(op: Op, context: Context) -> Verdict:
             return verdict.of_effect(op, await handler(current, context))
     except Problem as problem:
         ruling = Ruling.RETRY if problem.status >= 500 else Ruling.REJECTED
+        if isinstance(problem, StaleVersion | TransitionRefused):  # others were there first: a person decides
+            ruling = Ruling.CONFLICT
         return verdict.refused(op.op_id, problem, ruling, op.entity_id)
     except msgspec.ValidationError as error:
         problem = Invalid([FieldError("body", ("内容不符合格式", str(error)))])

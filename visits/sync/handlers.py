@@ -9,11 +9,14 @@ from msgspec.structs import replace
 
 from app.kernel.actor import Actor
 from app.kernel.crs import Place
+from app.kernel.problem import invalid
 from media.evidence import EvidenceRef
+from tasks.cases import commands as cases
 from tasks.cases import intake
 from tasks.cases.model import Severity
+from tasks.cases.orders import Add, Arrive, Attend, Order, Record, Reply, Return, SetHandler, Sign, Submit, name_of
 from tasks.cases.report import Report, Reporter
-from visits import commands, demands, visit_commands
+from visits import commands, demands, visit, visit_commands
 from visits.sync.store import Origin
 from visits.sync.verdict import Effect, Op, Ruling
 from visits.visit import Moment, VisitReport
@@ -83,7 +86,7 @@ async def report_case(op: Op, context: Context) -> Effect:
         place=said.place,
         address=said.address,
         severity=said.severity,
-        evidence=tuple(demands.evidence_of(each, when) for each in said.evidence),
+        evidence=tuple(visit.corrected(each, when) for each in said.evidence),
         occurred_at=min(when.corrected_at, when.received_at),
     )
     case = await intake.open(report, context.actor, context.origin.received_at)
@@ -91,9 +94,34 @@ async def report_case(op: Op, context: Context) -> Effect:
     return Effect(version=case.version, flags=when.flags, result=result)
 
 
+OFFLINE: dict[str, type[Order]] = {
+    name_of(order): order for order in (Sign, Return, Record, Arrive, Attend, Submit, SetHandler, Reply, Add)
+}
+"""The commands to a case that can be given without a network."""
+
+
+async def command_case(op: Op, context: Context) -> Effect:
+    """`case.command`: one of `OFFLINE`, named in the body's `command`, to the case that is the op's entity."""
+    body = dict(op.body)
+    name = body.pop("command", None)
+    order = OFFLINE.get(name) if isinstance(name, str) else None
+    if order is None:
+        words = ", ".join(sorted(OFFLINE))
+        raise invalid("body.command", f"离线只能：{words}", f"offline: one of {words}")
+    given = replace(msgspec.convert(body, order), command_id=op.op_id, version=None)
+    when = context.when
+    if isinstance(given, Arrive | Attend):
+        given = replace(given, at=when.corrected_at if given.at is None else visit.shift(given.at, when))
+    if isinstance(given, Record | Submit | Add):
+        given = replace(given, evidence=tuple(visit.corrected(each, when) for each in given.evidence))
+    seen = await cases.carry_out(op.entity_id, given, context.actor, context.origin.received_at)
+    return Effect(version=seen.version, flags=when.flags, result={"state": seen.state})
+
+
 HANDLERS: dict[str, Handler] = {
     "visit.record": record_visit,
     "household.amend": amend_household,
     "case.report": report_case,
+    "case.command": command_case,
 }
 """Op type → handler; each runs inside the op's savepoint."""
