@@ -10,6 +10,7 @@ import shapely
 from msgspec import Struct
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon, STRtree
+from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 Point = tuple[float, float]
@@ -101,6 +102,16 @@ def multipolygon(geometry: BaseGeometry) -> MultiPolygon:
     if isinstance(geometry, Polygon):
         return MultiPolygon([] if geometry.is_empty else [geometry])
     return MultiPolygon([part for each in shapely.get_parts(geometry) for part in multipolygon(each).geoms])
+
+
+def feed_body(cell: Cell) -> dict[str, object]:
+    """What phones of the cell hold of it, its outline to the decimetre."""
+    return {
+        "code": cell.code,
+        "village": cell.village,
+        "valid_from": cell.valid_from.isoformat(),
+        "polygon": mapping(shapely.transform(cell.polygon, lambda xy: numpy.round(xy, 6))),
+    }
 
 
 class CellIndex:

@@ -12,13 +12,13 @@ from shapely import MultiPolygon
 
 from app.identity import scope
 from app.identity.scope import Ownership
-from app.kernel import db, ids
+from app.kernel import changes, db, ids
 from app.kernel.actor import Actor
 from app.kernel.crs import Datum
 from app.kernel.problem import FieldError, Invalid, invalid
 from grid import areas, facts, imports, store
 from grid.areas import Area, RefusedRow
-from grid.cells import Cell
+from grid.cells import Cell, feed_body
 from grid.imports import FeatureCollection, Finding, Known, Survey
 from grid.organisations import Force, Kind, Organisation
 from grid.people import DutyShift, Person, SquadMember
@@ -111,6 +111,7 @@ async def settle(district: str, settlement: Settlement) -> None:
         await store.add_people(settlement.people)
         await store.add_squad_members(settlement.members)
         await store.add_shifts(settlement.shifts)
+        await _tell(settlement.cells, ())
 
 
 async def import_cells(
@@ -153,7 +154,16 @@ async def import_cells(
             raise CellsRefused(findings=msgspec.to_builtins(survey.findings))
         await store.end_cells(report.ended, now)
         await store.add_cells(survey.cells)
+        await _tell(survey.cells, report.ended)
     return report
+
+
+async def _tell(taken: Sequence[Cell], ended: Sequence[str]) -> None:
+    """Let the phones of a cell have its outline, and drop it when the cell ends."""
+    drafts: list[changes.Draft] = [(f"cell:{cell.code}", "cell", cell.code, 1, feed_body(cell)) for cell in taken]
+    drafts += [(f"cell:{code}", "cell", code, 2, None) for code in ended]
+    if drafts:
+        await changes.append_many(drafts)
 
 
 async def _survey(

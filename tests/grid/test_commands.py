@@ -81,6 +81,17 @@ async def test_a_replacement_ends_the_present_cells_and_keeps_their_past(distric
         await commands.import_cells(file(c001=square(2.2, 0.95, 0.1, 0.1)), Datum.WGS84, SYSTEM, NOW, replace=True)
 
 
+async def test_phones_get_the_outline_of_a_new_cell_and_drop_an_ended_one(district: str) -> None:
+    await settle()
+    await commands.import_cells(GOOD, Datum.WGS84, SYSTEM, NOW, replace=True)
+    rows = await db.fetch("select bucket, kind, version, body from change order by bucket")
+    told = {row["bucket"]: row["body"] for row in rows}
+    taken, ended = f"cell:{VILLAGES[0]}101", f"cell:{VILLAGES[0]}001"
+    assert told[taken]["polygon"]["type"] == "MultiPolygon"
+    assert told[ended] is None
+    assert {(row["kind"], row["version"]) for row in rows} == {("cell", 1), ("cell", 2)}
+
+
 async def test_an_overlap_with_a_cell_of_another_village_is_found_too(district: str) -> None:
     await settle()
     over = file(c101=square(0.5, 1.5, 0.2, 0.2))  # lies in a cell of the second village; villages have no outline here
