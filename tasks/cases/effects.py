@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from tasks.cases import legs as l
 from tasks.cases import orders as o
+from tasks.cases import supervision
 from tasks.cases.lifecycle import Before, CaseStep, LegStep, aim, choose
 from tasks.cases.model import Case, Change, Leg, LegKind, State
 from tasks.cases.situation import Situation
@@ -135,7 +136,7 @@ def resume(s: Situation, _: o.Resume, step: CaseStep) -> Change:
     moved: list[Leg] = []
     for leg in sorted((leg for leg in s.legs if leg.open), key=lambda leg: leg.ordinal):
         known = replace(s, case=case, legs=(*moved, *(each for each in s.legs if each.id not in {m.id for m in moved})))
-        moved.append(replace(leg, handle_due=l.handle_due(known, leg, case), urged_step=None))
+        moved.append(replace(leg, handle_due=l.handle_due(known, leg, case)))
     dues = {str(leg.id): l.text_of(leg.handle_due) for leg in moved}
     return Change(case=case, legs=tuple(moved), body={"handle_due": dues, "total_due": l.text_of(total)})
 
@@ -169,6 +170,8 @@ def decide(s: Situation, order: o.Order) -> tuple[Situation, CaseStep | LegStep,
     aimed = aim(s, order)
     step = choose(aimed, order)
     change = EFFECTS[type(order)](aimed, order, step)
-    case = replace(change.case, version=s.case.version + 1)
+    wake_at = supervision.wake_at(change.case)
+    case = replace(change.case, version=s.case.version + 1, wake_at=wake_at)
+    legs = tuple(replace(leg, next_urge_at=supervision.next_urge(replace(s, case=case), leg)) for leg in change.legs)
     said = {"from": s.case.state.value, "state": case.state.value} | change.body
-    return aimed, step, replace(change, case=case, body=said)
+    return aimed, step, replace(change, case=case, legs=legs, body=said)

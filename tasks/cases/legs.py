@@ -37,7 +37,7 @@ def open_leg(
     given_by = None if s.actor.kind == "system" else s.acting_organisation
     leg = Leg(
         id=s.fresh(),
-        case=case.id,
+        case_id=case.id,
         ordinal=len(s.legs) + 1 + ahead,
         kind=kind,
         parent=None if parent is None else parent.id,
@@ -204,7 +204,7 @@ def grant(s: Situation, _: o.Grant, step: LegStep) -> Change:
     moved = handle_due(s, leg, s.case)
     said["handle_due"] = text_of(moved)
     changed: dict[str, Any] = {"extensions": leg.extensions, "pauses": leg.pauses, "handle_due": moved}
-    return _with(s, step, pending=None, urged_step=None, body=said, **changed)
+    return _with(s, step, pending=None, body=said, **changed)
 
 
 def refuse(s: Situation, _: o.Refuse, step: LegStep) -> Change:
@@ -221,7 +221,8 @@ def urge(s: Situation, order: o.Urge, step: LegStep) -> Change:
     """催办, by a person or by the sweep (which names its rung)."""
     leg = _leg(s)
     said = {"step": order.step or "manual", "urges": leg.urges + 1}
-    return _with(s, step, urges=leg.urges + 1, urged_step=order.step or leg.urged_step, body=said)
+    until = leg.urged_until if order.step is None else s.now
+    return _with(s, step, urges=leg.urges + 1, urged_until=until, body=said)
 
 
 def reply(s: Situation, _: o.Reply, step: LegStep) -> Change:

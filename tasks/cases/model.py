@@ -108,10 +108,12 @@ class Pending(Struct, frozen=True):
 
 
 class Case(Struct, frozen=True, kw_only=True):
-    """What deciding needs of a case; its texts and contact are kept apart."""
+    """What deciding needs of a case, with what every list shows; its description and contact are kept apart."""
 
     id: UUID
     number: str
+    title: str = ""
+    address: str = ""
     state: State
     before: State | None = None
     version: int = 1
@@ -155,6 +157,8 @@ class Case(Struct, frozen=True, kw_only=True):
     outcome: str | None = None
     rating: int | None = None
     satisfied: bool | None = None
+    wake_at: datetime | None = None
+    """When the sweep has something to do with the case itself: the end of a call-back or of a suspension."""
     trace_seq: int = 0
     trace_hash: str = ""
 
@@ -163,7 +167,7 @@ class Leg(Struct, frozen=True, kw_only=True):
     """One organisation's turn. `assigner` is None when `system` assigned: then the desk stands for it."""
 
     id: UUID
-    case: UUID
+    case_id: UUID
     ordinal: int
     kind: LegKind
     parent: UUID | None = None
@@ -192,7 +196,9 @@ class Leg(Struct, frozen=True, kw_only=True):
     done_at: datetime | None = None
     reworks: int = 0
     urges: int = 0
-    urged_step: str | None = None
+    urged_until: datetime | None = None
+    """Every rung of the ladder up to here is done with."""
+    next_urge_at: datetime | None = None
     result: str | None = None
 
     @property

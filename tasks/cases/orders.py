@@ -7,27 +7,17 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from app.kernel.crs import Place
+from media.evidence import EvidenceRef
 from tasks.cases.model import Severity, Signal
 
 Words = Annotated[str, Meta(min_length=1, max_length=4000)]
 Note = Annotated[str, Meta(max_length=4000)]
 
 
-class Evidence(Struct, frozen=True, kw_only=True):
-    """A photo or file named before its bytes arrive (see media)."""
-
-    id: UUID
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-    size: Annotated[int, Meta(ge=1, le=2**31)]
-    media_type: Annotated[str, Meta(max_length=100)]
-    captured_at: datetime | None = None
-    place: Place | None = None
+Evidences = Annotated[tuple[EvidenceRef, ...], Meta(max_length=30)]
 
 
-Evidences = Annotated[tuple[Evidence, ...], Meta(max_length=30)]
-
-
-class Order(Struct, frozen=True, kw_only=True):
+class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every command: the version it saw, and an id that makes a second delivery harmless."""
 
     texts: ClassVar[tuple[str, ...]] = ()

@@ -112,7 +112,7 @@ def leg(
 ) -> Leg:
     fields: dict[str, Any] = {
         "id": new_id(),
-        "case": of.id,
+        "case_id": of.id,
         "ordinal": 1,
         "kind": kind,
         "organisation": organisation,

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from app.kernel.ids import new_id
+from media.evidence import EvidenceRef
 from tasks.cases import lifecycle
 from tasks.cases import orders as o
 from tasks.cases.effects import EFFECTS, decide
@@ -242,7 +243,7 @@ def test_a_result_waits_for_the_legs_below_and_for_evidence():
     inner = stage.leg(case, stage.ENFORCEMENT, kind=LegKind.INNER, parent=root.id, ordinal=2)
     with pytest.raises(TransitionRefused, match="legs below"):
         decide(stage.situation(case, root, inner, actor=stage.TOWN_CLERK), o.Submit(leg=root.id, result="好了"))
-    item, photo = stage.item(evidence_at_handling=1), o.Evidence(id=new_id(), sha256="a" * 64, size=9, media_type="x")
+    item, photo = stage.item(evidence_at_handling=1), EvidenceRef(id=new_id(), sha256="a" * 64, size=9, media_type="x")
     s = stage.situation(case, root, actor=stage.TOWN_CLERK, item=item)
     with pytest.raises(TransitionRefused, match="evidence"):
         decide(s, o.Submit(result="好了"))

@@ -1,0 +1,233 @@
+"""Cases over HTTP: decode, call, encode."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+from msgspec import Meta, Struct
+
+from app.identity import scope
+from app.kernel.actor import Actor, Role
+from app.kernel.crs import Place
+from media.evidence import EvidenceRef
+from tasks.cases import commands, intake, queries
+from tasks.cases import orders as o
+from tasks.cases.catalogue import Item
+from tasks.cases.model import Severity
+from tasks.cases.problems import VersionRequired
+from tasks.cases.queries import ContactView, Filter
+from tasks.cases.report import Report, Reporter
+from tasks.cases.views import CaseDetail, CaseRowView, CaseView, RoutingView, StepView
+
+READ: dict[str, Any] = {"action": "case.read"}
+ACT: dict[str, Any] = {"action": "case.act"}
+DESK_ROLES = frozenset({Role.STATION, Role.TOWN_CENTRE, Role.DEPARTMENT, Role.DISTRICT_CENTRE})
+Limit = Annotated[int, Meta(ge=1, le=200)]
+Line = Annotated[str, Meta(max_length=200)]
+
+
+class Caller(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The resident a clerk types for; encrypted and kept apart."""
+
+    name: Annotated[str, Meta(max_length=60)] | None = None
+    phone: Annotated[str, Meta(max_length=30)] | None = None
+
+
+class NewCase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A matter typed by a desk or reported by a field worker. The same `id` again answers the same case."""
+
+    item: Annotated[str, Meta(min_length=1, max_length=40)]
+    id: UUID | None = None
+    title: Line = ""
+    description: Annotated[str, Meta(max_length=10_000)] = ""
+    caller: Caller | None = None
+    place: Place | None = None
+    address: Annotated[str, Meta(max_length=500)] = ""
+    severity: Severity | None = None
+    attributes: dict[str, Any] = {}
+    evidence: Annotated[tuple[EvidenceRef, ...], Meta(max_length=30)] = ()
+    parent: UUID | None = None
+    occurred_at: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class Link(Struct, frozen=True):
+    """A link that works for some minutes."""
+
+    url: str
+
+
+class Reason(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why personal data is needed; it is written into the access log."""
+
+    reason: Annotated[str, Meta(min_length=4, max_length=500)]
+
+
+def _report(data: NewCase, actor: Actor) -> Report:
+    """Return the report of a clerk (for a resident, or for their own organisation) or of a field worker."""
+    desk = bool(actor.roles & DESK_ROLES)
+    sender = min(actor.organisations, default=None)
+    if data.caller is not None:
+        reporter = Reporter(kind="resident", name=data.caller.name, phone=data.caller.phone)
+    else:
+        reporter = Reporter(kind="organisation" if desk else "worker", id=actor.id)
+    return Report(
+        source="desk" if desk else "field",
+        item=data.item,
+        id=data.id,
+        title=data.title,
+        description=data.description,
+        reporter=reporter,
+        place=data.place,
+        address=data.address,
+        severity=data.severity,
+        attributes=data.attributes,
+        evidence=data.evidence,
+        parent=data.parent,
+        occurred_at=data.occurred_at,
+        sender=sender,
+    )
+
+
+@post("/cases", opt={"action": "case.create"}, tags=["cases"])
+async def create(data: JSONBody[NewCase], actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> CaseView:
+    """Open a case. Where the rules decide it is accepted and assigned at once, else it waits at its desk."""
+    scope.require_any(actor, "case.create")
+    return await intake.create(_report(data, actor), actor, now)
+
+
+@get("/cases", opt=READ, tags=["cases"])
+async def cases(
+    request: Request[Any, Any, Any],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    state: FromQuery[str | None] = None,
+    item: FromQuery[str | None] = None,
+    source: FromQuery[str | None] = None,
+    area: FromQuery[Annotated[str, Meta(pattern=r"^\d{0,15}$")] | None] = None,
+    organisation: FromQuery[UUID | None] = None,
+    handler: FromQuery[UUID | None] = None,
+    overdue: FromQuery[bool | None] = None,
+    text: FromQuery[Annotated[str, Meta(min_length=1, max_length=100)] | None] = None,
+    since: FromQuery[datetime | None] = None,
+    until: FromQuery[datetime | None] = None,
+    parent: FromQuery[UUID | None] = None,
+    limit: FromQuery[Limit] = 50,
+    after: FromQuery[str | None] = None,
+) -> Response[list[CaseRowView]]:
+    """List the cases you may see, newest first. `state` takes several, separated by commas."""
+    states = tuple(part for part in (state or "").split(",") if part)
+    asked = Filter(
+        state=states,
+        item=item,
+        source=source,
+        area=area,
+        organisation=organisation,
+        handler=handler,
+        overdue=overdue,
+        text=text,
+        since=since,
+        until=until,
+        parent=parent,
+    )
+    rows = await queries.cases(asked, actor, now, limit, after)
+    headers: dict[str, str] = {}
+    if len(rows) == limit:
+        following = dict(request.query_params.items()) | {"after": queries.cursor_after(rows[-1]), "limit": str(limit)}
+        headers["Link"] = f'<{request.url.path}?{urlencode(following)}>; rel="next"'
+    return Response(rows, headers=headers)
+
+
+@get("/cases/counts", opt=READ, tags=["cases"])
+async def counts(actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> dict[str, int]:
+    """Count the open cases you may see by state, and those overdue."""
+    return await queries.counts(actor, now)
+
+
+@get("/cases/{case_id:uuid}", opt=READ, tags=["cases"])
+async def case(case_id: FromPath[UUID], actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> CaseDetail:
+    """Show a case with its legs, its evidence and what you may do with it now."""
+    return await queries.case(case_id, actor, now)
+
+
+@get("/cases/{case_id:uuid}/trace", opt=READ, tags=["cases"])
+async def steps(
+    case_id: FromPath[UUID], actor: NamedDependency[Actor], now: NamedDependency[datetime]
+) -> list[StepView]:
+    """Show every step of a case with its hash; texts that were erased are missing, their hashes stay."""
+    return await queries.steps(case_id, actor, now)
+
+
+@get("/cases/{case_id:uuid}/routing", opt=READ, tags=["cases"])
+async def routing(
+    case_id: FromPath[UUID], actor: NamedDependency[Actor], now: NamedDependency[datetime]
+) -> RoutingView:
+    """Explain why the case went where it went: every rule looked at, in words."""
+    return await queries.routing(case_id, actor, now)
+
+
+@post("/cases/{case_id:uuid}/contact", opt={"action": "case.contact"}, tags=["cases"], status_code=200)
+async def contact(
+    case_id: FromPath[UUID],
+    data: JSONBody[Reason],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> ContactView:
+    """Show who reported, in clear text, for a reason that is written into the access log."""
+    return await queries.contact(case_id, data.reason, actor, now)
+
+
+@get("/cases/{case_id:uuid}/evidence/{evidence_id:uuid}", opt=READ, tags=["cases"])
+async def evidence(
+    case_id: FromPath[UUID],
+    evidence_id: FromPath[UUID],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    variant: FromQuery[str] = "1280",
+) -> Link:
+    """Give a short-lived link to a photo of the case: `original`, `1280` or `320`."""
+    return Link(await queries.evidence_link(case_id, evidence_id, variant, actor, now))
+
+
+@get("/items", opt={"action": "item.read"}, tags=["catalogue"])
+async def items(actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> list[Item]:
+    """List the catalogue in force; citizens get what they may choose."""
+    scope.require_any(actor, "item.read")
+    return await queries.items(actor, now)
+
+
+@get("/items/{code:str}", opt={"action": "item.read"}, tags=["catalogue"])
+async def item(code: FromPath[str], actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> Item:
+    """Show one item of the catalogue in force."""
+    scope.require_any(actor, "item.read")
+    return await queries.item(code, actor, now)
+
+
+def _route(order: type[o.Order]) -> Any:
+    """Return the route of one command: POST /cases/{id}/{command}."""
+
+    async def give(
+        case_id: FromPath[UUID], data: Any, actor: NamedDependency[Actor], now: NamedDependency[datetime]
+    ) -> CaseView:
+        scope.require_any(actor, "case.act")
+        if data.version is None:
+            raise VersionRequired
+        return await commands.give(case_id, data, actor, now)
+
+    give.__annotations__["data"] = JSONBody[order]
+    give.__name__ = f"case_{o.name_of(order).replace('-', '_')}"
+    zh, en = order.words
+    give.__doc__ = f"{zh} ({en}): {(order.__doc__ or '').strip()}"
+    path = f"/cases/{{case_id:uuid}}/{o.name_of(order)}"
+    return post(path, opt=ACT, tags=["case commands"], status_code=200, operation_id=give.__name__)(give)
+
+
+COMMANDS = tuple(each for each in (*o.CASE_ORDERS, *o.LEG_ORDERS) if each not in (o.CloseUnrated, o.Tell))
+"""Commands people give; the others are the system's alone."""
+
+routes: list[Any] = [
+    create, cases, counts, case, steps, routing, contact, evidence, items, item, *(_route(order) for order in COMMANDS),
+]  # fmt: skip

@@ -1,0 +1,234 @@
+"""The facts of cases that scoring reads: one for every step that counts, for whoever's turn it was; pure.
+
+A fact about a leg keeps its id; its version is the case's, so that later ones replace it. What was taken back
+(returned, recalled, waived) keeps its fact but without due and done: it is in nobody's ratio.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.kernel.fact import Fact
+from grid.organisations import Directory, Kind
+from tasks.cases import orders as o
+from tasks.cases.journal import Done, merged
+from tasks.cases.model import Case, Leg, LegKind, LegState, State
+
+TAKEN_BACK = frozenset({LegState.RETURNED, LegState.WAIVED, LegState.RECALLED})
+
+
+def subject(organisation: UUID | None, person: UUID | None, case: Case, directory: Directory) -> dict[str, Any]:
+    """Return for whom a leg's fact counts: its force, unit, team or department and town, ids as text."""
+    found: dict[str, Any] = dict.fromkeys(("force", "force_unit", "team", "department", "town"))
+    here = None if organisation is None else directory.get(organisation)
+    found["town"] = here.area[:9] if here is not None and len(here.area) >= 9 else case.town
+    seen: set[UUID] = set()
+    while here is not None and here.id not in seen:
+        seen.add(here.id)
+        found["force"] = found["force"] or (None if here.force is None else here.force.value)
+        level = {Kind.TEAM: "team", Kind.FORCE_UNIT: "force_unit", Kind.DEPARTMENT: "department"}.get(here.kind)
+        if level is not None:
+            found[level] = found[level] or str(here.id)
+        here = None if here.parent is None else directory.get(here.parent)
+    found["person"] = None if person is None else str(person)
+    return found
+
+
+def _about(case: Case) -> dict[str, Any]:
+    return {"case": str(case.id), "number": case.number, "source": case.source}
+
+
+def _leg_fact(
+    kind: str,
+    leg: Leg,
+    case: Case,
+    now: datetime,
+    directory: Directory,
+    *,
+    due_at: datetime | None = None,
+    done_at: datetime | None = None,
+    occurred_at: datetime | None = None,
+    name: str | None = None,
+    **attributes: Any,
+) -> Fact:
+    return Fact(
+        fact_id=name or f"{kind}:{leg.id}",
+        version=case.version,
+        kind=kind,
+        item=case.item,
+        occurred_at=occurred_at or leg.assigned_at,
+        due_at=due_at,
+        done_at=done_at,
+        attributes=_about(case) | {"leg": leg.kind.value, **attributes},
+        recorded_at=now,
+        **subject(leg.organisation, leg.handler or leg.signer, case, directory),
+    )
+
+
+def turn(leg: Leg, case: Case, now: datetime, directory: Directory) -> Fact:
+    """Return the fact of a turn (kind `case`, or `assistance`): in time or not, reworked or not, deferred or not."""
+    void = leg.state in TAKEN_BACK and not (leg.state is LegState.RECALLED and leg.submitted_at)
+    reworks = leg.reworks + (1 if leg.state is LegState.RECALLED and leg.submitted_at else 0)
+    kind = "assistance" if leg.kind is LegKind.ASSIST else "case"
+    more: dict[str, Any] = {"reworks": reworks, "deferred": bool(leg.extensions or leg.pauses or case.pauses)}
+    if case.rating is not None:
+        more |= {"answered": True, "satisfied": bool(case.satisfied)}
+    return _leg_fact(
+        kind,
+        leg,
+        case,
+        now,
+        directory,
+        due_at=None if void else leg.handle_due,
+        done_at=None if void else leg.done_at,
+        ended=leg.state.value if void else None,
+        outcome=leg.result,
+        **more,
+    )
+
+
+def _signing(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
+    at = done.before.now
+    return [_leg_fact("signing", leg, done.change.case, at, directory, due_at=leg.sign_due, done_at=leg.signed_at)]
+
+
+def _arrival(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
+    at = done.before.now
+    return [_leg_fact("arrival", leg, done.change.case, at, directory, due_at=leg.arrive_due, done_at=leg.arrived_at)]
+
+
+def _attendance(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
+    case, at = done.change.case, done.before.now
+    return [_leg_fact("attendance", leg, case, at, directory, due_at=leg.arrive_due, done_at=leg.attended_at)]
+
+
+def _return(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
+    case, at = done.change.case, done.before.now
+    return [_leg_fact("return", leg, case, at, directory, occurred_at=at, founded=None, returns=case.returns)]
+
+
+def _record(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
+    order, case, at = done.order, done.change.case, done.before.now
+    if not isinstance(order, o.Record) or order.kind == "progress":
+        return []
+    name = f"{order.kind}:{leg.id}:{case.version}"
+    return [
+        _leg_fact(order.kind, leg, case, at, directory, name=name, occurred_at=at, done_at=at, settled=order.settled)
+    ]
+
+
+def _extension(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
+    case, at = done.change.case, done.before.now
+    granted = isinstance(done.order, o.Grant)
+    pending = done.before.leg.pending if done.before.leg else None
+    kind = "extension" if pending is None else pending.kind
+    name = f"{kind}:{leg.id}:{case.version}"
+    return [_leg_fact(kind, leg, case, at, directory, name=name, occurred_at=at, granted=granted)]
+
+
+def _urge(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
+    case, at = done.change.case, done.before.now
+    order = done.order
+    step = order.step if isinstance(order, o.Urge) else None
+    name = f"urge:{leg.id}:{leg.urges}"
+    automatic = done.before.actor.kind == "system"
+    return [_leg_fact("urge", leg, case, at, directory, name=name, occurred_at=at, step=step, automatic=automatic)]
+
+
+def _reply(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
+    case, at = done.change.case, done.before.now
+    name = f"urge:{leg.id}:{leg.urges}"
+    return [_leg_fact("urge", leg, case, at, directory, name=name, occurred_at=at, done_at=at, replied=True)]
+
+
+_OF_LEG: dict[type[o.Order], Callable[[Done, Leg, Directory], list[Fact]]] = {
+    o.Sign: _signing, o.Arrive: _arrival, o.Attend: _attendance, o.Return: _return, o.Record: _record,
+    o.Grant: _extension, o.Refuse: _extension, o.Urge: _urge, o.Reply: _reply,
+}  # fmt: skip
+
+
+def _chain(done: Done) -> list[Leg]:
+    """Return the newest root leg and the inner legs that did its work."""
+    legs = merged(done.before.legs, done.change.legs)
+    roots = [leg for leg in done.before.legs if leg.kind is LegKind.ROOT]
+    if not roots:
+        return []
+    root = max(roots, key=lambda leg: leg.ordinal)
+    return [
+        leg for leg in legs if leg.id == root.id or (leg.kind is LegKind.INNER and leg.assigned_at >= root.assigned_at)
+    ]
+
+
+def _of_case(done: Done, directory: Directory) -> list[Fact]:
+    """Return the facts of verification, call-back and ruling: for every turn in the chain that did the work."""
+    order, case, at = done.order, done.change.case, done.before.now
+    if isinstance(order, o.Verify):
+        said: dict[str, Any] = {"passed": order.passed, "by_system": done.before.actor.kind == "system"}
+        kind, due_at = "verification", done.before.case.verify_due
+    elif isinstance(order, o.Rate | o.CloseUnrated):
+        score = order.score if isinstance(order, o.Rate) else None
+        said = {"answered": score is not None, "satisfied": score is not None and score >= 3, "score": score}
+        kind, due_at = "survey", done.before.case.call_back_due
+    else:
+        return _ruled(done, directory) if isinstance(order, o.Rule) else []
+    said |= {"occurred_at": at, "due_at": due_at, "done_at": at}
+    return [
+        _leg_fact(kind, leg, case, at, directory, name=f"{kind}:{leg.id}:{case.version}", **said)
+        for leg in _chain(done)
+        if leg.state not in TAKEN_BACK or leg.submitted_at
+    ]
+
+
+def _ruled(done: Done, directory: Directory) -> list[Fact]:
+    """Return the returns as the ruling judged them: founded unless the work came back to the one who returned it."""
+    order, case, at = done.order, done.change.case, done.before.now
+    if not isinstance(order, o.Rule):
+        return []
+    returned = [leg for leg in done.before.legs if leg.kind is LegKind.ROOT and leg.state is LegState.RETURNED]
+    return [
+        _leg_fact("return", leg, case, at, directory, occurred_at=leg.done_at, founded=leg.organisation != order.to)
+        for leg in returned
+    ]
+
+
+def _dues_moved(done: Done, leg: Leg) -> bool:
+    """Whether the change touched what the fact of a turn says."""
+    old = done.before.find(leg.id)
+    watched = ("state", "handle_due", "done_at", "reworks", "extensions", "pauses", "handler")
+    return old is None or any(getattr(old, name) != getattr(leg, name) for name in watched)
+
+
+def of(done: Done, directory: Directory) -> list[Fact]:
+    """Return the facts one step leaves."""
+    case, at, leg = done.change.case, done.before.now, done.before.leg
+    found = [turn(each, case, at, directory) for each in done.change.legs if _dues_moved(done, each)]
+    maker = _OF_LEG.get(type(done.order))
+    if leg is not None and maker is not None:
+        now = next((each for each in done.change.legs if each.id == leg.id), leg)
+        found += maker(done, now, directory)
+    if case.rating is not None and done.before.case.rating is None:
+        told = {fact.fact_id for fact in found}
+        found += [t for each in _chain(done) if (t := turn(each, case, at, directory)).fact_id not in told]
+    return found + _of_case(done, directory)
+
+
+def of_report(
+    case: Case, now: datetime, reporter: UUID | None, organisation: UUID | None, directory: Directory
+) -> Fact:
+    """Return the fact of a matter reported by a worker."""
+    return Fact(
+        fact_id=f"report:{case.id}",
+        version=case.version,
+        kind="report",
+        item=case.item,
+        occurred_at=case.received_at,
+        attributes=_about(case) | {"valid": case.state is not State.REJECTED},
+        recorded_at=now,
+        **subject(organisation, reporter, case, directory),
+    )
+
+
+def latest(facts: Sequence[Fact]) -> list[Fact]:
+    """Return one fact per id and version: the last said."""
+    return list({(fact.fact_id, fact.version): fact for fact in facts}.values())

@@ -1,0 +1,175 @@
+"""The one door: every case is opened here, in the transaction of whoever brings it (visit, alert, channel, desk)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from app.identity import cipher
+from app.kernel import changes, db, fact, outbox
+from app.kernel.actor import Actor
+from app.kernel.problem import FieldError, Invalid
+from grid import facts as grid_facts
+from grid.cells import Located
+from tasks.cases import commands, deadlines, evidence, journal, numbers, opening, reference, report, store
+from tasks.cases.model import Case, Signal
+from tasks.cases.opening import Opened, World
+from tasks.cases.orders import Tell
+from tasks.cases.problems import TransitionRefused
+from tasks.cases.report import Report, Reporter, Solved
+from tasks.cases.store import ContactRow
+from tasks.cases.views import CaseView
+
+__all__ = ["Report", "Reporter", "Solved", "create", "open", "open_many", "signal"]
+
+
+async def create(report: Report, actor: Actor, now: datetime) -> CaseView:
+    """Open a case in a transaction of its own; of two that race with one id, both get the one case. Raises Invalid."""
+    try:
+        return await _create(report, actor, now)
+    except asyncpg.UniqueViolationError:
+        return await _create(report, actor, now)  # the other one is committed now: this finds it
+
+
+async def _create(report: Report, actor: Actor, now: datetime) -> CaseView:
+    async with db.transaction(actor.district):
+        case = await open(report, actor, now)
+        legs = await store.legs(case.id)
+        directory = await grid_facts.directory(now)
+        item = (await reference.present()).catalogue.version(case.item, case.item_version)
+        s = commands.situation(case, legs, item, actor, now, directory)
+        return commands.view_of(s, directory)
+
+
+async def signal(source: str, external_id: str, said: Signal, actor: Actor, now: datetime) -> CaseView | None:
+    """Tell the case of a source key whether its cause still fires, in the caller's transaction; None if there is none.
+
+    A closed case takes no signal: the answer is None too.
+    """
+    known = await store.known([], [source], [external_id])
+    case_id = known.by_source.get((source, external_id))
+    if case_id is None:
+        return None
+    try:
+        return await commands.carry_out(case_id, Tell(signal=said), actor, now)
+    except TransitionRefused:
+        return None
+
+
+async def open(report: Report, actor: Actor, now: datetime) -> Case:
+    """Open one case in the caller's transaction, or return the one this report opened before.
+
+    Invalid (every bad field) for an unknown item, a bad text or a time in the future.
+    """
+    return (await open_many([report], actor, now))[0]
+
+
+async def open_many(reports: Sequence[Report], actor: Actor, now: datetime) -> list[Case]:
+    """Open many cases set-wise in the caller's transaction; the answer has one case per report, in order.
+
+    The same id or (source, external id) opens one case: again, or twice in the list, answers that one.
+    Invalid names the bad fields of every report (`records[3].item`; of a single one just `item`).
+    """
+    external = [r for r in reports if r.external_id is not None]
+    known = await store.known(
+        [r.id for r in reports if r.id is not None],
+        [r.source for r in external],
+        [r.external_id or "" for r in external],
+    )
+    have = await reference.of(known.catalogue, known.rules)
+    _check(reports, have, now)
+    fresh = _first_of_each([r for r in reports if _existing(r, known) is None])
+    located = await _locate(fresh, now)
+    world = World(
+        actor=actor,
+        now=now,
+        directory=await grid_facts.directory(now),
+        rules=have.rules,
+        calendar=deadlines.national(),
+        makers=commands.makers(),
+    )
+    names = await numbers.take(actor.district, len(fresh), now) if fresh else []
+    opened: list[Opened] = []
+    for one, number, place in zip(fresh, names, located, strict=True):
+        item = have.catalogue.at(one.item, now)
+        if item is not None:
+            opened.append(opening.open_one(one, item, number, place, world))
+    await _write(fresh, opened, actor, now)
+    return await _answers(reports, fresh, opened, known)
+
+
+def _existing(one: Report, known: store.Known) -> UUID | None:
+    by_source = None if one.external_id is None else known.by_source.get((one.source, one.external_id))
+    return by_source or (None if one.id is None else known.by_id.get(one.id))
+
+
+def _check(reports: Sequence[Report], have: reference.Reference, now: datetime) -> None:
+    errors: list[FieldError] = []
+    for n, one in enumerate(reports):
+        found = report.faults(one, now)
+        if one.item.strip() and have.catalogue.at(one.item, now) is None:
+            found.append(FieldError("item", (f"目录中没有事项 {one.item}", f"no such item: {one.item}")))
+        prefix = f"records[{n}]." if len(reports) > 1 else ""
+        errors += [FieldError(prefix + each.field, each.message) for each in found]
+    if errors:
+        raise Invalid(errors)
+
+
+def _key(one: Report) -> object:
+    return (one.source, one.external_id) if one.external_id is not None else one.id or id(one)
+
+
+def _first_of_each(reports: Sequence[Report]) -> list[Report]:
+    first: dict[object, Report] = {}
+    for one in reports:
+        first.setdefault(_key(one), one)
+    return list(first.values())
+
+
+async def _locate(reports: Sequence[Report], now: datetime) -> list[Located | None]:
+    """Return where each report's place lies; None without a place."""
+    placed = [one.place.wgs84() for one in reports if one.place is not None]
+    found = iter(await grid_facts.locate(placed, now))
+    return [None if one.place is None else next(found) for one in reports]
+
+
+async def _write(reports: Sequence[Report], opened: Sequence[Opened], actor: Actor, now: datetime) -> None:
+    if not opened:
+        return
+    contacts = [_contact(one.reporter, new) for one, new in zip(reports, opened, strict=True)]
+    await store.open_all(
+        [new.record for new in opened],
+        [leg for new in opened for leg in new.legs],
+        [event for new in opened for event in new.events],
+        [text for new in opened for text in new.texts],
+        contacts,
+    )
+    await fact.append([each for new in opened for each in new.facts])
+    await outbox.emit(*(message for new in opened for message in new.messages))
+    await changes.append_many([draft for new in opened for draft in journal.news(new.case, (), new.legs)])
+    for one, new in zip(reports, opened, strict=True):
+        await evidence.declare(one.evidence, new.case, actor, now)
+
+
+def _contact(reporter: Reporter, new: Opened) -> ContactRow:
+    return ContactRow(
+        case_id=new.case.id,
+        name=None if not reporter.name else cipher.seal(reporter.name),
+        phone=None if not reporter.phone else cipher.seal(reporter.phone),
+        salt=new.salt,
+    )
+
+
+async def _answers(
+    reports: Sequence[Report], fresh: Sequence[Report], opened: Sequence[Opened], known: store.Known
+) -> list[Case]:
+    """Return one case per report: the new one, or the one that was there."""
+    new = {_key(one): made.case for one, made in zip(fresh, opened, strict=True)}
+    old = {case for one in reports if (case := _existing(one, known)) is not None}
+    there = {case.id: case for case in await store.cases(sorted(old))} if old else {}
+    found: list[Case] = []
+    for one in reports:
+        existing = _existing(one, known)
+        found.append(new[_key(one)] if existing is None else there[existing])
+    return found

@@ -1,0 +1,285 @@
+"""Every query that changes or locks a case; the caller opens the transaction."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from piccolo.columns import Column
+from piccolo.table import Table
+
+from app.kernel import db
+from tasks.cases import trace
+from tasks.cases.catalogue import Item
+from tasks.cases.journal import EventRow, TextRow
+from tasks.cases.model import ENDED, Case, Leg
+from tasks.cases.tables import (
+    CaseCommandRow,
+    CaseContactRow,
+    CaseEventRow,
+    CaseLegRow,
+    CaseRow,
+    CaseTextRow,
+)
+
+STATE_COLUMNS = Case.__struct_fields__
+
+
+def _types(table: type[Table]) -> dict[str, str]:
+    return {name: value.column_type for name, value in vars(table).items() if isinstance(value, Column)}
+
+
+def _rows(table: type[Table], parameter: int) -> str:
+    """Return a relation over a JSON parameter: one statement writes any number of rows into any number of tables."""
+    columns = ", ".join(f"{name} {type_}" for name, type_ in _types(table).items())
+    return f"jsonb_to_recordset(${parameter}::jsonb) as x({columns})"
+
+
+def _insert(table: type[Table], name: str, parameter: int) -> str:
+    columns = ", ".join(_types(table))
+    return f"insert into {name} ({columns}) select {columns} from {_rows(table, parameter)}"
+
+
+def _update(columns: Sequence[str], values: str) -> str:
+    return ", ".join(f"{name} = {values}.{name}" for name in columns if name != "id")
+
+
+_LEGS = (
+    _insert(CaseLegRow, "case_leg", 2) + " on conflict (id) do update set " + _update([*_types(CaseLegRow)], "excluded")
+)
+_TRACE = (
+    f"e as ({_insert(CaseEventRow, 'case_event', 3)}), t as ({_insert(CaseTextRow, 'case_text', 4)}),"
+    f" m as ({_insert(CaseCommandRow, 'case_command', 5)})"
+)
+_OPEN = (
+    f"with c as ({_insert(CaseRow, 'cases', 1)}), l as ({_LEGS}), {_TRACE},"
+    f" k as ({_insert(CaseContactRow, 'case_contact', 6)}) select 1"
+)
+_SAVE = (
+    f"with c as (update cases set {_update(STATE_COLUMNS, 'x')} from {_rows(CaseRow, 1)} where cases.id = x.id),"
+    f" l as ({_LEGS}), {_TRACE} select 1"
+)
+_CASE = f"select {', '.join(STATE_COLUMNS)} from cases where id = $1"
+_LEG_COLUMNS = ", ".join(Leg.__struct_fields__)
+_LEGS_OF = f"select {_LEG_COLUMNS} from case_leg where case_id = $1 order by ordinal"
+
+
+class CommandRow(Struct, frozen=True, kw_only=True):
+    """A command id, a digest of what it asked for, and the answer it got."""
+
+    id: UUID
+    case_id: UUID
+    request: str
+    answer: dict[str, Any]
+    at: datetime
+
+
+class ContactRow(Struct, frozen=True, kw_only=True):
+    """Name and phone as sealed texts, and the salt of the case's hashes."""
+
+    case_id: UUID
+    name: str | None
+    phone: str | None
+    salt: str
+
+
+class Known(Struct, frozen=True):
+    """What there is already: cases of the ids and sources asked for, and the marks of catalogue and rules."""
+
+    by_id: dict[UUID, UUID]
+    by_source: dict[tuple[str, str], UUID]
+    catalogue: UUID | None
+    rules: UUID | None
+
+
+async def known(ids: Sequence[UUID], sources: Sequence[str], externals: Sequence[str]) -> Known:
+    """Return which of these cases exist, and the marks; one statement."""
+    row = await db.fetchrow(
+        "select (select jsonb_agg(id) from cases where id = any($1::uuid[])) as ids,"
+        " (select jsonb_agg(jsonb_build_array(c.source, c.external_id, c.id)) from cases c join"
+        " unnest($2::text[], $3::text[]) as s(source, external_id) using (source, external_id)) as externals,"
+        " (select jsonb_build_array(catalogue, rules) from case_marks where id = 1) as marks",
+        ids,
+        sources,
+        externals,
+    )
+    found = dict(row) if row is not None else {}
+    catalogue, rules = found.get("marks") or (None, None)
+    return Known(
+        {UUID(each): UUID(each) for each in found.get("ids") or ()},
+        {(source, external): UUID(case) for source, external, case in found.get("externals") or ()},
+        None if catalogue is None else UUID(catalogue),
+        None if rules is None else UUID(rules),
+    )
+
+
+async def items() -> list[Item]:
+    """Return the district's own versions of items."""
+    return [msgspec.convert(row["body"], Item) for row in await db.fetch("select body from case_item")]
+
+
+async def add_items(new: Sequence[Item], mark: UUID, now: datetime, ids: Sequence[UUID]) -> None:
+    """Write new versions of items and change the mark."""
+    await db.execute(
+        "insert into case_item (id, code, version, body, created_at) select id, code, version, body, $5"
+        " from unnest($1::uuid[], $2::text[], $3::integer[], $4::jsonb[]) as i(id, code, version, body)",
+        list(ids),
+        [item.code for item in new],
+        [item.version for item in new],
+        [msgspec.to_builtins(item) for item in new],
+        now,
+    )
+    await db.execute(
+        "insert into case_marks (id, catalogue) values (1, $1) on conflict (id) do update set catalogue = $1", mark
+    )
+
+
+async def rules() -> dict[str, Any]:
+    """Return the newest published routing rules as a document; `{}` if there are none."""
+    found = await db.fetchval("select document from routing_rules order by version desc limit 1")
+    return found or {}
+
+
+async def publish_rules(
+    id_: UUID, document: dict[str, Any], author: UUID, reviewer: UUID, mark: UUID, now: datetime
+) -> int:
+    """Write a new version of the routing rules and change the mark; return the version."""
+    await db.execute("insert into case_marks (id) values (1) on conflict (id) do nothing")
+    await db.execute("select 1 from case_marks where id = 1 for update")
+    version: int = await db.fetchval("select coalesce(max(version), 0) + 1 from routing_rules")
+    await db.execute(
+        "insert into routing_rules (id, version, document, author, reviewer, published_at)"
+        " values ($1, $2, $3, $4, $5, $6)",
+        id_,
+        version,
+        document,
+        author,
+        reviewer,
+        now,
+    )
+    await db.execute("update case_marks set rules = $1 where id = 1", mark)
+    return version
+
+
+async def lock(case_id: UUID) -> tuple[Case, tuple[Leg, ...]] | None:
+    """Lock a case and return it with its legs; None if there is none.
+
+    The legs are read by a statement of their own, after the lock: one snapshot for both would be older than the wait.
+    """
+    row = await db.fetchrow(_CASE + " for update", case_id)
+    if row is None:
+        return None
+    legs = await db.fetch(_LEGS_OF, case_id)
+    return msgspec.convert(dict(row), Case), tuple(msgspec.convert(dict(leg), Leg) for leg in legs)
+
+
+async def legs(case_id: UUID) -> tuple[Leg, ...]:
+    """Return a case's legs in order, unlocked."""
+    return tuple(msgspec.convert(dict(leg), Leg) for leg in await db.fetch(_LEGS_OF, case_id))
+
+
+async def cases(ids: Sequence[UUID]) -> list[Case]:
+    """Return cases by id, unlocked; unknown ids are left out."""
+    rows = await db.fetch(f"select {', '.join(STATE_COLUMNS)} from cases where id = any($1::uuid[])", list(ids))
+    return [msgspec.convert(dict(row), Case) for row in rows]
+
+
+async def open_children(case_id: UUID) -> int:
+    """Return how many cases below this one are not over."""
+    ended = [state.value for state in ENDED]
+    return await db.fetchval(
+        "select count(*) from cases where parent = $1 and state <> all($2::text[])", case_id, ended
+    )
+
+
+async def answered(command_id: UUID) -> CommandRow | None:
+    """Return what a command id was answered, if it came before."""
+    row = await db.fetchrow("select id, case_id, request, answer, at from case_command where id = $1", command_id)
+    return None if row is None else CommandRow(**dict(row))
+
+
+async def open_all(
+    cases: Sequence[dict[str, Any]],
+    legs: Sequence[Leg],
+    events: Sequence[EventRow],
+    texts: Sequence[TextRow],
+    contacts: Sequence[ContactRow],
+) -> None:
+    """Write new cases with all that belongs to them: one statement."""
+    await db.fetchval(_OPEN, list(cases), list(legs), list(events), list(texts), [], list(contacts))
+
+
+async def save(
+    case: Case,
+    legs: Sequence[Leg],
+    events: Sequence[EventRow],
+    texts: Sequence[TextRow],
+    commands: Sequence[CommandRow],
+) -> None:
+    """Write a case, its changed legs, its trace, its texts and the command's answer: one statement."""
+    await db.fetchval(_SAVE, [case], list(legs), list(events), list(texts), list(commands))
+
+
+async def due_legs(now: datetime, limit: int) -> list[tuple[UUID, UUID]]:
+    """Return (case, leg) of legs the sweep has to look at: one indexed query."""
+    rows = await db.fetch(
+        "select l.case_id, l.id from case_leg l join cases c on c.id = l.case_id where l.next_urge_at <= $1"
+        " and c.state in ('assigned', 'handling') order by l.next_urge_at limit $2",
+        now,
+        limit,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def waking(now: datetime, limit: int) -> list[tuple[UUID, str]]:
+    """Return (case, state) of cases whose own time has come."""
+    rows = await db.fetch("select id, state from cases where wake_at <= $1 order by wake_at limit $2", now, limit)
+    return [(row[0], row[1]) for row in rows]
+
+
+async def links(case_id: UUID) -> list[trace.Link]:
+    """Return a case's trace in order."""
+    rows = await db.fetch(
+        "select case_id as case, seq, at, actor, organisation, type, body, prev_hash, hash, algorithm"
+        " from case_event where case_id = $1 order by seq",
+        case_id,
+    )
+    return [trace.Link(**dict(row)) for row in rows]
+
+
+async def heads(after: UUID | None, limit: int) -> list[tuple[UUID, trace.Head]]:
+    """Return the ends of chains as the cases' rows hold them, in the order of ids, past `after`."""
+    rows = await db.fetch(
+        "select id, trace_seq, trace_hash from cases where $1::uuid is null or id > $1 order by id limit $2",
+        after,
+        limit,
+    )
+    return [(row[0], trace.Head(row[1], row[2])) for row in rows]
+
+
+async def links_of(cases: Sequence[UUID]) -> dict[UUID, list[trace.Link]]:
+    """Return the traces of several cases, each in order."""
+    rows = await db.fetch(
+        "select case_id as case, seq, at, actor, organisation, type, body, prev_hash, hash, algorithm"
+        " from case_event where case_id = any($1::uuid[]) order by case_id, seq",
+        list(cases),
+    )
+    found: dict[UUID, list[trace.Link]] = {}
+    for row in rows:
+        found.setdefault(row["case"], []).append(trace.Link(**dict(row)))
+    return found
+
+
+async def write_root(day: date, cases: int, hash_: str, algorithm: str, now: datetime) -> None:
+    """Keep the daily root; the first of a day stays."""
+    await db.execute(
+        "insert into case_root (day, cases, hash, algorithm, at) values ($1, $2, $3, $4, $5)"
+        " on conflict (day) do nothing",
+        day,
+        cases,
+        hash_,
+        algorithm,
+        now,
+    )
