@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -144,18 +143,14 @@ def _field_seats(
         yield _seat(f"{word}{number}.{town}", role, team, person, Membership(role, squad.id, town))
 
 
-async def create(district: str, seats: Sequence[Seat], founded: datetime, tick: Any) -> list[DemoAccount]:
-    """Make the accounts and their memberships in the caller's transaction; `tick(1)` after each."""
-    made: list[DemoAccount] = []
-    for seat in seats:
-        account = await identity.create_account(
-            district, seat.username, seat.name, PASSWORD, founded, must_change=False
-        )
+async def create(district: str, seats: Sequence[Seat], founded: datetime) -> list[DemoAccount]:
+    """Make the accounts and their memberships in the caller's transaction."""
+    people = [(seat.username, seat.name) for seat in seats]
+    made = await identity.create_accounts(district, people, PASSWORD, founded, must_change=False)
+    for seat, account in zip(seats, made, strict=True):
         for membership in seat.memberships:
             await identity.add_membership(district, account.id, membership, founded)
-        made.append(_told(seat, account.id))
-        tick(1)
-    return made
+    return [_told(seat, account.id) for seat, account in zip(seats, made, strict=True)]
 
 
 def _told(seat: Seat, account: UUID) -> DemoAccount:

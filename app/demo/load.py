@@ -46,15 +46,9 @@ async def district(kind: str, now: datetime, progress: Progress) -> Loaded:
     units = organisations.build(made)
     staff = people.build(units)
     seats = accounts.plan(units, staff.people, staff.members)
-    done = 0
-
-    def tick(count: int) -> None:
-        nonlocal done
-        done += count
-        progress("accounts 账号", done, len(seats))
-
     async with db.transaction(DISTRICT):
-        told = await accounts.create(DISTRICT, seats, FOUNDED, tick)
+        told = await accounts.create(DISTRICT, seats, FOUNDED)
+        progress("accounts 账号", len(seats), len(seats))
         keys = await accounts.create_keys(DISTRICT, now)
         persons, members = accounts.renamed(seats, told, staff.people, staff.members)
         first = date(now.year, now.month, now.day) - timedelta(days=PAST_DAYS)

@@ -1,6 +1,7 @@
 """What identity does: each function one use case in one transaction; slow hashing happens outside of it."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -73,19 +74,34 @@ async def create_account(
     district: str, username: str, name: str, password: str, now: datetime, *, must_change: bool = True
 ) -> Account:
     """Make a staff account; Invalid for a weak password or bad username, UsernameTaken for a name in use."""
-    username = username.strip().lower()
-    errors = accounts.password_errors(password, username)
-    if not 3 <= len(username) <= 64 or not username.isascii():
-        errors.append(FieldError("username", ("用户名为 3–64 个英文字符", "A username has 3 to 64 ASCII characters")))
-    if not name.strip():
-        errors.append(FieldError("name", ("姓名不能为空", "A name is needed")))
+    return (await create_accounts(district, [(username, name)], password, now, must_change=must_change))[0]
+
+
+async def create_accounts(
+    district: str, people: Sequence[tuple[str, str]], password: str, now: datetime, *, must_change: bool = True
+) -> list[Account]:
+    """Make accounts (username, name) that begin with one password, hashed once; all or none, as `create_account`."""
+    made = [
+        Account(id=new_id(), username=username.strip().lower(), name=name, must_change=must_change)
+        for username, name in people
+    ]
+    errors = [error for account in made for error in _account_errors(account, password)]
     if errors:
         raise Invalid(errors)
     password_hash = await asyncio.to_thread(_hasher.hash, password)
-    account = Account(id=new_id(), username=username, name=name, must_change=must_change)
     async with db.transaction(district):
-        await store.add_account(account, password_hash, now)
-    return account
+        for account in made:
+            await store.add_account(account, password_hash, now)
+    return made
+
+
+def _account_errors(account: Account, password: str) -> list[FieldError]:
+    errors = accounts.password_errors(password, account.username)
+    if not 3 <= len(account.username) <= 64 or not account.username.isascii():
+        errors.append(FieldError("username", ("用户名为 3–64 个英文字符", "A username has 3 to 64 ASCII characters")))
+    if not account.name.strip():
+        errors.append(FieldError("name", ("姓名不能为空", "A name is needed")))
+    return errors
 
 
 async def add_membership(district: str, account: UUID, membership: Membership, now: datetime) -> UUID:
