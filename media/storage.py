@@ -5,6 +5,7 @@ Four calls, so that an S3-compatible store can stand in later. All block: call t
 
 import hashlib
 import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def keep(root: Path, district: str, source: Path, sha256: str) -> Path:
     except FileExistsError:
         return target
     except OSError:  # a file system without hard links
-        half = target.with_name(f".{sha256}.{os.getpid()}")
+        half = _half(target)
         shutil.copyfile(source, half)
         _sync(half)
         half.replace(target)
@@ -53,7 +54,7 @@ def put(root: Path, district: str, content: bytes) -> str:
     target = where(root, district, sha256)
     if not target.exists():
         _make_folder(target.parent)
-        half = target.with_name(f".{sha256}.{os.getpid()}")
+        half = _half(target)
         half.write_bytes(content)
         _sync(half)
         half.replace(target)
@@ -68,6 +69,11 @@ def digest(path: Path) -> str:
         while block := file.read(_BLOCK):
             found.update(block)
     return found.hexdigest()
+
+
+def _half(target: Path) -> Path:
+    """A name of its own for each writer: two may keep the same content at once."""
+    return target.with_name(f".{target.name}.{secrets.token_hex(8)}")
 
 
 def _make_folder(folder: Path) -> None:
