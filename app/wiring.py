@@ -12,8 +12,10 @@ from app.identity import commands as identity
 from app.kernel.actor import Actor
 from app.kernel.event import Event
 from app.settings import Settings
+from tasks.cases import api as cases_api
+from tasks.cases import sweeping
 
-ROUTES: list[Any] = [*identity_api.routes]
+ROUTES: list[Any] = [*identity_api.routes, *cases_api.routes]
 """Handlers mounted below /v1."""
 
 ROOT_ROUTES: list[Any] = []
@@ -35,7 +37,9 @@ SUBSCRIBERS: dict[type[Event], dict[str, Subscriber | Slow]] = {}
 Job = Callable[[str, datetime], Awaitable[object]]
 """Called with the district and the instant; idempotent, opens its own transactions."""
 
-SCHEDULES: dict[str, tuple[timedelta, Job]] = {}
+SCHEDULES: dict[str, tuple[timedelta, Job]] = {
+    "cases.sweep": (timedelta(minutes=1), sweeping.sweep),
+}
 """Name → how often and what; each runs once per district however many workers there are."""
 
 

@@ -14,6 +14,7 @@ Words = Annotated[str, Meta(min_length=1, max_length=4000)]
 Note = Annotated[str, Meta(max_length=4000)]
 
 
+Evidence = EvidenceRef
 Evidences = Annotated[tuple[EvidenceRef, ...], Meta(max_length=30)]
 
 

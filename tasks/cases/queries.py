@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from app.identity import cipher, scope
+from app.identity import commands as identity
 from app.identity.scope import Reach
 from app.kernel import db
 from app.kernel.actor import Actor
@@ -124,6 +125,7 @@ async def contact(case_id: UUID, reason: str, actor: Actor, now: datetime) -> Co
         scope.require_any(actor, "case.contact")
         if not parts & may_see:
             raise CaseNotFound
+        await identity.log_access(actor, "case.contact", f"case:{case_id}", reason, now)
         row = await db.fetchrow("select name, phone from case_contact where case_id = $1", case_id)
         sealed = dict(row) if row else {}
         return ContactView(*(None if not sealed.get(f) else cipher.open_(sealed[f]) for f in ("name", "phone")))

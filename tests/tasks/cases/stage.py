@@ -17,6 +17,7 @@ from tasks.cases.model import Case, Leg, LegKind, LegState, Severity, State
 from tasks.cases.situation import Situation
 
 DISTRICT, TOWN, VILLAGE, CELL = "330109", "330109003", "330109003001", "330109003001001"
+SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # a Monday, 10:00 in Hangzhou
 
 
@@ -37,7 +38,7 @@ ORGANISATIONS = (
     _organisation(TOWN_CENTRE, Kind.TOWN_CENTRE, "T1", "甲镇社会治理中心（演示）", TOWN, parent=CENTRE),
     _organisation(OTHER_TOWN, Kind.TOWN_CENTRE, "T2", "乙镇社会治理中心（演示）", "330109004", parent=CENTRE),
     _organisation(STATION, Kind.STATION, "S1", "甲一村站（演示）", VILLAGE, parent=TOWN_CENTRE),
-    _organisation(SQUAD, Kind.SQUAD, "Q1", "甲一网格小分队（演示）", CELL, parent=STATION),
+    _organisation(SQUAD, Kind.SQUAD, "Q1", "甲一网格小分队（演示）", VILLAGE, parent=STATION),
     _organisation(TRANSPORT, Kind.DEPARTMENT, "D-JT", "交通运输局", DISTRICT, parent=CENTRE),
     _organisation(MARKET, Kind.DEPARTMENT, "D-SC", "市场监督管理局", DISTRICT, parent=CENTRE),
     _organisation(
