@@ -43,6 +43,8 @@ duty.read           area  area  area  area  area  area  area  all   -     all   
 duty.manage         -     -     area  area  area  -     -     all   -     all   -
 questionnaire.read  all   all   all   all   all   all   all   all   -     -     -
 questionnaire.write -     -     -     -     -     -     -     all   -     -     -
+request.submit      -     -     -     -     -     -     -     -     -     -     own
+request.follow      -     -     -     -     -     -     -     -     -     -     own
 case.create         own   own   own   org   area  -     org   all   -     -     -
 case.read           area  org   area  area  area  area  org   all   -     -     own
 case.act            org   org   org   org   area  -     org   all   -     -     own
