@@ -6,6 +6,7 @@ import click
 
 COMMANDS: dict[str, str] = {
     "backup": "backup",
+    "crs": "crs",
     "demo": "demo",
     "grid": "grid",
     "jt808": "jt808",
@@ -14,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "docs": "docs",
     "doctor": "doctor",
     "migrate": "migrate",
+    "photo": "photo",
     "restore": "restore",
     "run": "run",
     "score": "score",
