@@ -1,6 +1,7 @@
 """`zjw grid`: cells from a GeoJSON file into the grid, every fault told with its measure."""
 
 import asyncio
+import csv
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -8,12 +9,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from app import settings, wiring
+from app import settings
 from app.kernel import actor, clock, db
 from app.kernel.crs import Datum
 from app.settings import Settings
 from grid import commands
-from grid.commands import ImportReport
+from grid.commands import AreaReport, ImportReport
 from grid.imports import FeatureCollection
 from grid.problems import CellsRefused
 
@@ -43,6 +44,37 @@ def import_cells(file: Path, datum: str, district: str | None, replace: bool, dr
         raise SystemExit(1)
 
 
+@command.command("areas")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--district", default=None, help="District's code; default: the one of the settings.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def import_areas(file: Path, district: str | None, as_json: bool) -> None:
+    """Take the areas of a CSV (code, parent_code, level, name) that are not there yet; refused rows are listed."""
+    try:
+        rows = list(csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines()))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise click.ClickException(f"{file} is not a CSV in UTF-8 不是 UTF-8 的 CSV: {error}") from None
+    if not rows or not {"code", "parent_code", "name"} <= rows[0].keys():
+        raise click.ClickException(f"{file} lacks the columns code, parent_code, name 缺少列")
+    chosen = settings.load()
+    report = asyncio.run(_areas(chosen, district or chosen.district, rows, clock.now()))
+    if as_json:
+        click.echo(msgspec.json.encode(report))
+        return
+    click.echo(f"areas taken 已导入: {report.taken}, refused 已拒绝: {len(report.refused)}")
+    for row in report.refused:
+        click.echo(f"  line {row.line} {row.code}: {row.reason}")
+
+
+async def _areas(chosen: Settings, district: str, rows: list[dict[str, str]], now: datetime) -> AreaReport:
+    db.configure(chosen.database_url)
+    await db.start(1, 2)
+    try:
+        return await commands.import_areas(district, rows, {}, now, "")
+    finally:
+        await db.stop()
+
+
 def _read(file: Path) -> FeatureCollection:
     try:
         content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
@@ -60,7 +92,6 @@ async def _import(
     dry_run: bool,
     now: datetime,
 ) -> ImportReport:
-    wiring.configure(chosen)
     db.configure(chosen.database_url)
     await db.start(1, 2)
     try:

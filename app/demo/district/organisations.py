@@ -14,7 +14,7 @@ from grid.organisations import Force, Kind, Organisation
 DEPARTMENTS = (
     ("transport", "交通运输局"),
     ("housing", "住房和城乡建设局"),
-    ("water", "林业水利局"),
+    ("water", "水利局"),
     ("urban-management", "综合行政执法局"),
     ("market", "市场监督管理局"),
     ("health", "卫生健康局"),
@@ -23,17 +23,19 @@ DEPARTMENTS = (
     ("traffic-police", "交警大队"),
     ("police", "公安分局"),
     ("fire", "消防救援大队"),
-    ("environment", "生态环境分局"),
-    ("agriculture", "农业农村局"),
+    ("environment", "生态环境局"),
     ("education", "教育局"),
     ("labour", "人力资源和社会保障局"),
-    ("culture", "文化和广电旅游体育局"),
+    ("culture", "文化和旅游局"),
     ("petitions", "信访局"),
     ("justice", "司法局"),
     ("planning", "规划和自然资源分局"),
     ("power", "供电公司"),
+    ("waterworks", "水务集团"),
+    ("medical-insurance", "医疗保障局"),
+    ("data", "数据资源局"),
 )
-"""Code → name, as routing finds them."""
+"""Code and name; the catalogue of items names its handlers so."""
 
 FORCES = {Force.ENFORCEMENT: "综合执法队", Force.POLICE: "派出所", Force.GRID: "网格管理中心"}
 TEAM_NAMES = {Force.ENFORCEMENT: "执法组", Force.POLICE: "警务组", Force.GRID: "网格组"}

@@ -1,5 +1,6 @@
 """The demo district: real divisions and outline, made-up cells that fit, the same in every run."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -7,7 +8,7 @@ import shapely
 
 from app.demo import accounts
 from app.demo.district import households, organisations, people, places
-from app.demo.district.places import Places
+from app.demo.district.places import DATA, Places
 from app.kernel.actor import Role
 from grid.areas import Level
 from grid.cells import CellIndex, square_metres
@@ -60,7 +61,7 @@ def test_organisations_have_the_numbers_of_the_district(units: list[Organisation
     numbers = Counter(each.kind for each in units)
     assert numbers == {
         Kind.CENTRE: 1,
-        Kind.DEPARTMENT: 20,
+        Kind.DEPARTMENT: 22,
         Kind.TOWN_CENTRE: 22,
         Kind.STATION: 585,
         Kind.FORCE_UNIT: 66,
@@ -68,6 +69,14 @@ def test_organisations_have_the_numbers_of_the_district(units: list[Organisation
         Kind.SQUAD: 66,
     }
     assert len({each.code for each in units}) == len({each.id for each in units}) == len(units)
+
+
+def test_every_department_the_catalogue_names_is_there(units: list[Organisation]) -> None:
+    catalogue = (DATA.parents[2] / "tasks" / "cases" / "data" / "items.csv").read_text(encoding="utf-8")
+    named = set(re.findall(r"department:([^ ,|]+)", catalogue))
+    directory = Directory(units, NOW)
+    assert named
+    assert [name for name in named if directory.department(name) is None] == []
 
 
 def test_every_cell_has_a_station_a_town_centre_and_three_forces_above_it(
