@@ -67,8 +67,8 @@ def test_people_get_words() -> None:
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
-    st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF0000WEBP", b"\0\0\0\x18ftypheic"]),
-    st.binary(max_size=400),
+    head=st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF0000WEBP", b"\0\0\0\x18ftypheic"]),
+    rest=st.binary(max_size=400),
 )
 def test_any_bytes_end_in_a_verdict_or_a_refusal(head: bytes, rest: bytes, tmp_path: Path) -> None:
     file = tmp_path / "any"
