@@ -15,8 +15,6 @@ from scoring.teams.predicates import (
     IsNot,
     Known,
     Late,
-    OfKind,
-    OneOf,
     OnTime,
     Predicate,
     Window,
@@ -65,23 +63,17 @@ def condition(predicate: Predicate, arguments: Arguments, end: str) -> str:
             return "(done_at is null or coalesce(done_at > due_at, false))"
         case DoneInPeriod():
             return f"coalesce(done_at < {end}, false)"
-        case OfKind(kind=kind):
-            return f"kind = {arguments.add(kind, 'text')}"
         case _:
             return _attribute_condition(predicate, arguments)
 
 
-def _attribute_condition(predicate: Is | IsNot | OneOf | AtLeast | Known, arguments: Arguments) -> str:
+def _attribute_condition(predicate: Is | IsNot | AtLeast | Known, arguments: Arguments) -> str:
     value = _attribute(predicate.attribute)
     match predicate:
         case Is(value=wanted):
             return f"coalesce({value} = to_jsonb({_json(wanted, arguments)}), false)"
         case IsNot(value=unwanted):
             return f"({value} is distinct from to_jsonb({_json(unwanted, arguments)}))"
-        case OneOf(values=values):
-            text = f"attributes->>'{predicate.attribute}'"
-            options = arguments.add(list(values), "text[]")
-            return f"coalesce(jsonb_typeof({value}) = 'string' and {text} = any({options}), false)"
         case Known():
             return f"coalesce(jsonb_typeof({value}) = 'boolean', false)"
         case AtLeast(number=number):

@@ -11,7 +11,7 @@ from msgspec import Struct
 from app.kernel import db, ids, outbox
 from app.kernel.actor import Actor, system
 from app.kernel.problem import invalid
-from scoring.teams import computing, period, scheme, scorestore, store, versions
+from scoring.teams import computing, countstore, period, scheme, scorestore, store, versions
 from scoring.teams.computing import Computed
 from scoring.teams.events import PeriodStepped, SchemePublished
 from scoring.teams.period import LIVE, Link, Period, State, Step
@@ -185,7 +185,7 @@ async def _recompute_dirty(named: Period, actor: Actor, now: datetime) -> list[C
                 done.append(await computing.run_all(version, named, now, actor.id, now))
                 continue
             window = named.window(scheme.read(version.document).zone())
-            fresh = await scorestore.changed_subjects(version.level, run.watermark - OVERLAP, window.start, window.end)
+            fresh = await countstore.changed_subjects(version.level, run.watermark - OVERLAP, window.start, window.end)
             if dirty := marked | set(fresh):
                 done.append(await computing.run_some(run, version, named, dirty, actor.id, now))
         return done

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from app.kernel import ids, outbox
-from scoring.teams import appeals, engine, period, scheme, scorestore, store
+from scoring.teams import appeals, countstore, engine, period, scheme, scorestore, store
 from scoring.teams.aggregation import Selection
 from scoring.teams.emissions import Emission, emissions
 from scoring.teams.engine import Evaluation
@@ -48,7 +48,7 @@ async def _compute(
 ) -> tuple[_Result, Evaluation]:
     adjustments, struck = appeals.effects(pinned, rules.code)
     window = named.window(rules.zone())
-    counted = await scorestore.count(
+    counted = await countstore.count(
         rules, Selection(window=window, watermark=watermark, struck=struck, subjects=subjects)
     )
     evaluation = engine.judge(counted.tallies, rules, named, adjustments)

@@ -21,13 +21,6 @@ class IsNot(Struct, frozen=True, tag=True):
     value: bool | str
 
 
-class OneOf(Struct, frozen=True, tag=True):
-    """The attribute is one of these texts."""
-
-    attribute: str
-    values: tuple[str, ...]
-
-
 class AtLeast(Struct, frozen=True, tag=True):
     """The attribute is a number not below this one."""
 
@@ -53,13 +46,7 @@ class DoneInPeriod(Struct, frozen=True, tag=True):
     """Done before the period ended, in time or not."""
 
 
-class OfKind(Struct, frozen=True, tag=True):
-    """The fact is of this kind (for measures over several kinds)."""
-
-    kind: str
-
-
-Predicate = Is | IsNot | OneOf | AtLeast | Known | OnTime | Late | DoneInPeriod | OfKind
+Predicate = Is | IsNot | AtLeast | Known | OnTime | Late | DoneInPeriod
 
 
 class Window(Struct, frozen=True):
@@ -73,15 +60,13 @@ class Window(Struct, frozen=True):
         return moment is not None and self.start <= moment < self.end
 
 
-def _holds_attribute(fact: Fact, predicate: Is | IsNot | OneOf | AtLeast | Known) -> bool:
+def _holds_attribute(fact: Fact, predicate: Is | IsNot | AtLeast | Known) -> bool:
     value = fact.attributes.get(predicate.attribute)
     match predicate:
         case Is(value=wanted):
             return type(value) is type(wanted) and value == wanted
         case IsNot(value=unwanted):
             return not (type(value) is type(unwanted) and value == unwanted)
-        case OneOf(values=values):
-            return isinstance(value, str) and value in values
         case Known():
             return isinstance(value, bool)
         case AtLeast(number=number):
@@ -97,7 +82,5 @@ def holds(fact: Fact, predicate: Predicate, window: Window) -> bool:
             return fact.done_at is None or (fact.due_at is not None and fact.done_at > fact.due_at)
         case DoneInPeriod():
             return fact.done_at is not None and fact.done_at < window.end
-        case OfKind(kind=kind):
-            return fact.kind == kind
         case _:
             return _holds_attribute(fact, predicate)

@@ -10,7 +10,7 @@ from app.identity import scope
 from app.identity.scope import Ownership
 from app.kernel import db
 from app.kernel.actor import Actor
-from scoring.teams import appeals, scheme, scorestore, store
+from scoring.teams import appeals, countstore, scheme, scorestore, store
 from scoring.teams.aggregation import Selection
 from scoring.teams.appeals import Appeal
 from scoring.teams.engine import half_up
@@ -164,7 +164,7 @@ async def _beside(measure: Measure | None, view: ScoreView, run: Run, rules: Sch
     if measure is None or measure.beside is None:
         return None
     other = MEASURES[measure.beside]
-    numerator, denominator = await scorestore.count_beside(rules, other, view.subject, await _seen(run, rules))
+    numerator, denominator = await countstore.count_beside(rules, other, view.subject, await _seen(run, rules))
     value = half_up(Decimal(numerator) / Decimal(denominator)) if denominator else None
     return Beside(measure=other.code, name=other.name[0], numerator=numerator, denominator=denominator, value=value)
 

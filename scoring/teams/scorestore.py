@@ -12,7 +12,6 @@ from msgspec import Struct
 from app.identity.scope import Reach
 from app.kernel import db, ids
 from scoring.teams import aggregation
-from scoring.teams.aggregation import Selection
 from scoring.teams.emissions import Emission
 from scoring.teams.engine import (
     AdjustmentLine,
@@ -20,9 +19,7 @@ from scoring.teams.engine import (
     IndicatorLine,
     PointLine,
     Score,
-    Tally,
 )
-from scoring.teams.measures import Measure
 from scoring.teams.ranking import Standing
 from scoring.teams.scheme import Scheme
 from scoring.teams.store import reach_arguments, within
@@ -116,38 +113,6 @@ class Scored(Struct, frozen=True, kw_only=True):
     rankable: bool
     input_digest: str
     output_digest: str
-
-
-class Counted(Struct, frozen=True):
-    """What the database counted: tallies by subject, and the town of each subject."""
-
-    tallies: dict[str, dict[str, Tally]]
-    towns: dict[str, str | None]
-
-
-async def count(scheme: Scheme, selection: Selection) -> Counted:
-    """Count the facts behind every line; the same numbers as `engine.tally` over all facts."""
-    tallies: dict[str, dict[str, Tally]] = {}
-    towns: dict[str, str | None] = {}
-    sql, arguments = aggregation.subjects(scheme, selection)
-    if selection.subjects is not None:
-        sql, arguments = aggregation.named_subjects(scheme, selection)
-    for subject, town in await db.fetch(sql, *arguments):
-        tallies[subject], towns[subject] = {}, town
-    sql, arguments = aggregation.tallies(scheme, selection)
-    for subject, code, counted, population in await db.fetch(sql, *arguments):
-        if code:
-            tallies[subject][code] = Tally(tuple(counted), tuple(population))
-        else:
-            towns[subject] = counted[0]
-    return Counted(tallies, towns)
-
-
-async def count_beside(scheme: Scheme, measure: Measure, subject: str, selection: Selection) -> tuple[int, int]:
-    """Return numerator and denominator of one more measure of one subject."""
-    sql, arguments = aggregation.count(scheme, measure, subject, selection)
-    row = await db.fetchrow(sql, *arguments)
-    return (0, 0) if row is None else (row[0], row[1])
 
 
 async def live_run(scheme: UUID, period: str) -> Run | None:
@@ -313,20 +278,6 @@ def _score(row: Any, parts: dict[str, list[Any]]) -> Score:
     )
 
 
-async def changed_subjects(level: str, since: datetime, start: datetime, end: datetime) -> list[str]:
-    """Return the subjects of all versions of facts that have a version recorded after `since` and touch the period."""
-    rows = await db.fetch(
-        f"select distinct f.{level} as subject from fact f where f.{level} <> '' and f.fact_id in"
-        " (select fact_id from fact where recorded_at > $1)"
-        " and ((f.occurred_at >= $2 and f.occurred_at < $3) or (f.due_at >= $2 and f.due_at < $3)"
-        " or (f.done_at >= $2 and f.done_at < $3))",
-        since,
-        start,
-        end,
-    )
-    return [row["subject"] for row in rows]
-
-
 _SCORE_VIEW = (
     "select s.id, s.run, sc.code as scheme, sc.name as scheme_name, sc.force, sc.level, r.period, s.subject, s.town,"
     " s.total, s.grade, s.rank, s.peer_group, s.base, r.computed_at, r.kind, (select count(*) from score p"
@@ -393,7 +344,7 @@ async def facts(
     rows = await db.fetch(
         "with line as (select counted, population, points from score_emission"
         " where run = $1 and subject = $2 and code = $3),"
-        " share as (select fact_id, points from line, unnest(line.counted, line.points) as s(fact_id, points))"
+        " share as (select s.fact_id, s.points from line, unnest(line.counted, line.points) as s(fact_id, points))"
         " select f.fact_id, f.version, f.kind, share.fact_id is not null as counted,"
         " coalesce(share.points, 0.0000) as points, f.item, f.town, f.occurred_at, f.due_at, f.done_at, f.attributes"
         " from line, unnest(line.population) as p(fact_id) join fact f on f.fact_id = p.fact_id"

@@ -9,10 +9,13 @@ import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from app.kernel import db
 from app.kernel import fact as kernel
 from app.kernel.actor import Actor, Membership, Role
 from scoring.teams import commands, fact, period, scheme
+from scoring.teams.computing import Computed
 from scoring.teams.fact import Fact
+from scoring.teams.store import PeriodState
 from scoring.teams.versions import SchemeVersion
 
 DATA = Path(__file__).parents[1] / "data"
@@ -100,3 +103,24 @@ async def published(document: str = EXAMPLE, now: datetime = START) -> SchemeVer
     draft = await commands.draft_scheme(document, CENTRE, now)
     await commands.review_scheme(draft.id, COLLEAGUE, now)
     return await commands.publish_scheme(draft.id, COLLEAGUE, now)
+
+
+NOVEMBER = datetime(2026, 11, 14, tzinfo=UTC)
+"""After every fact of the example was recorded."""
+
+
+async def outbox(kind: str) -> list[dict[str, object]]:
+    rows = await db.fetch("select body from outbox where type = $1 order by written_at, event_id", kind)
+    return [row["body"] for row in rows]
+
+
+async def computed(now: datetime = NOVEMBER) -> Computed:
+    (result,) = await commands.recompute("2026-10", None, CENTRE, now)
+    return result
+
+
+async def frozen(now: datetime = NOVEMBER) -> PeriodState:
+    await published()
+    await store_facts(example_facts())
+    await computed(now)
+    return await commands.freeze_period("2026-10", CENTRE, now)

@@ -1,8 +1,7 @@
 """Schemes, computing and the life of a period, on the real database."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 
 import asyncpg
 import msgspec
@@ -10,13 +9,10 @@ import pytest
 
 from app.kernel import db
 from app.kernel.problem import Invalid
-from scoring.teams import commands, engine, hearing, scheme, scorestore, store
-from scoring.teams.appeals import Decision
+from scoring.teams import commands, engine, scheme, scorestore, store
 from scoring.teams.computing import Computed
-from scoring.teams.hearing import Contest
 from scoring.teams.period import State
 from scoring.teams.problems import (
-    AppealRefused,
     NoSchemeInForce,
     PeriodStepRefused,
     SameHandRefused,
@@ -28,27 +24,18 @@ from tests.scoring.teams.making import (
     CENTRE,
     COLLEAGUE,
     EXAMPLE,
+    NOVEMBER,
     OCTOBER,
     at,
+    computed,
     example_facts,
     example_scheme,
+    frozen,
     made,
+    outbox,
     published,
     store_facts,
 )
-
-NOVEMBER = datetime(2026, 11, 14, tzinfo=UTC)
-"""After every fact of the example was recorded."""
-
-
-async def outbox(kind: str) -> list[dict[str, object]]:
-    rows = await db.fetch("select body from outbox where type = $1 order by written_at, event_id", kind)
-    return [row["body"] for row in rows]
-
-
-async def computed(now: datetime = NOVEMBER) -> Computed:
-    (result,) = await commands.recompute("2026-10", None, CENTRE, now)
-    return result
 
 
 async def stored(result: Computed) -> engine.Evaluation:
@@ -236,13 +223,6 @@ async def test_two_workers_at_once_compute_once(committed: str):
 # The life of a period
 
 
-async def frozen(now: datetime = NOVEMBER) -> PeriodState:
-    await published()
-    await store_facts(example_facts())
-    await computed(now)
-    return await commands.freeze_period("2026-10", CENTRE, now)
-
-
 async def locked(now: datetime = NOVEMBER) -> PeriodState:
     await frozen(now)
     await commands.invite_appeals("2026-10", now + timedelta(days=3), CENTRE, now)
@@ -344,101 +324,6 @@ async def test_locked_runs_and_the_record_cannot_be_changed(district: str, chang
     with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError):
         async with db.transaction(district):
             await db.execute(change)
-
-
-# Appeals
-
-LEADER = msgspec.structs.replace(CENTRE, memberships=())
-
-
-async def score_of(subject: str) -> scorestore.ScoreView:
-    score_id = await db.fetchval("select id from score where subject = $1", subject)
-    view = await scorestore.score(score_id)
-    assert view is not None
-    return view
-
-
-async def appealed(now: datetime, **against: str):
-    from app.kernel.actor import Role
-    from tests.scoring.teams.making import staff
-
-    leader = staff(Role.TOWN_CENTRE, "330109003", number=31)
-    score = await score_of("team-03")
-    return leader, await hearing.raise_appeal(Contest(score=score.id, reason="演示：另有证据", **against), leader, now)
-
-
-async def test_an_upheld_appeal_against_a_line_is_a_line_of_its_own(district: str):
-    await frozen()
-    await commands.invite_appeals("2026-10", NOVEMBER + timedelta(days=3), CENTRE, NOVEMBER)
-    before = (await score_of("team-03")).total
-    _, appeal = await appealed(NOVEMBER, line="CLOSE_ONTIME")
-    decision = Decision(upheld=True, reason="核实属实", points=Decimal("2.5"))
-    await hearing.decide_appeal(appeal.id, decision, CENTRE, NOVEMBER)
-    await commands.lock_period("2026-10", CENTRE, NOVEMBER + timedelta(days=4))
-    after = await score_of("team-03")
-    assert before is not None
-    assert after.total == before + Decimal("2.5")
-    lines = await scorestore.lines(after.run, "team-03")
-    assert [(line.kind, line.code, line.points) for line in lines][-1] == ("adjustment", str(appeal.id), Decimal("2.5"))
-    assert (await commands.verify(after.run, district)).sound
-
-
-async def test_an_upheld_appeal_against_a_fact_is_as_if_it_had_never_been(district: str):
-    await frozen()
-    late = "f00135"
-    await commands.invite_appeals("2026-10", NOVEMBER + timedelta(days=3), CENTRE, NOVEMBER)
-    _, appeal = await appealed(NOVEMBER, fact=late)
-    await hearing.decide_appeal(appeal.id, Decision(upheld=True, reason="督办已撤"), CENTRE, NOVEMBER)
-    await commands.lock_period("2026-10", CENTRE, NOVEMBER + timedelta(days=4))
-    without = engine.evaluate([f for f in example_facts() if f.fact_id != late], example_scheme(), OCTOBER)
-    expected = next(s.total for s in without.subjects if s.subject == "team-03")
-    assert (await score_of("team-03")).total == expected
-    assert [e["fact"] for e in await outbox("AppealDecided")] == [late]
-    assert (await commands.verify((await score_of("team-03")).run, district)).sound
-
-
-async def test_while_scores_are_live_an_upheld_appeal_shows_at_the_next_computation(district: str):
-    await published()
-    await store_facts(example_facts())
-    await computed()
-    await commands.recompute_dirty(district, NOVEMBER + timedelta(minutes=30))
-    _, appeal = await appealed(NOVEMBER, line="REWORK")
-    decision = Decision(upheld=True, reason="属实", points=Decimal(1))
-    await hearing.decide_appeal(appeal.id, decision, CENTRE, NOVEMBER)
-    done = [c for c in await commands.recompute_dirty(district, NOVEMBER + timedelta(hours=1)) if c.period == "2026-10"]
-    assert done[0].moved[-1] == "team-03"
-
-
-async def test_nobody_decides_the_own_appeal_and_nothing_is_locked_before_a_decision(district: str):
-    await frozen()
-    await commands.invite_appeals("2026-10", NOVEMBER + timedelta(days=3), CENTRE, NOVEMBER)
-    leader, appeal = await appealed(NOVEMBER, line="REWORK")
-    both = msgspec.structs.replace(CENTRE, id=leader.id)
-    with pytest.raises(SameHandRefused):
-        await hearing.decide_appeal(appeal.id, Decision(upheld=False, reason="不成立"), both, NOVEMBER)
-    with pytest.raises(PeriodStepRefused):
-        await commands.lock_period("2026-10", CENTRE, NOVEMBER + timedelta(days=4))
-    await hearing.decide_appeal(appeal.id, Decision(upheld=False, reason="不成立"), CENTRE, NOVEMBER)
-    with pytest.raises(AppealRefused):
-        await hearing.decide_appeal(appeal.id, Decision(upheld=True, reason="再议"), CENTRE, NOVEMBER)
-    assert (await commands.lock_period("2026-10", CENTRE, NOVEMBER + timedelta(days=4))).state is State.LOCKED
-
-
-@pytest.mark.parametrize("days", [3, 4])
-async def test_an_appeal_after_the_deadline_is_refused(district: str, days: int):
-    await frozen()
-    await commands.invite_appeals("2026-10", NOVEMBER + timedelta(days=3), CENTRE, NOVEMBER)
-    with pytest.raises(AppealRefused):
-        await appealed(NOVEMBER + timedelta(days=days), line="REWORK")
-
-
-@pytest.mark.parametrize("against", [{"line": "NO_SUCH"}, {"fact": "f00002"}, {}, {"line": "REWORK", "fact": "f00135"}])
-async def test_an_appeal_names_one_line_or_one_fact_of_the_score(district: str, against: dict[str, str]):
-    await published()
-    await store_facts(example_facts())
-    await computed()
-    with pytest.raises(Invalid):
-        await appealed(NOVEMBER, **against)
 
 
 async def test_a_changed_scheme_does_not_touch_periods_before_it(district: str):

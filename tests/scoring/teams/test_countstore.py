@@ -1,4 +1,4 @@
-"""What the database counts is what the pure engine counts, and what is stored is what was computed."""
+"""What the database counts is what the pure engine counts."""
 
 import csv
 import random
@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from scoring.teams import emissions, engine, measures, scheme, scorestore
+from scoring.teams import countstore, emissions, engine, measures, scheme
 from scoring.teams.aggregation import Selection
 from scoring.teams.fact import Fact
 from scoring.teams.scheme import Scheme
@@ -69,7 +69,7 @@ async def test_the_database_counts_what_the_engine_counts(district: str, seed: i
     await store_facts(own)
     struck = ["f1", "F2", "f3"]
     expected = engine.tally(own, rules, OCTOBER, watermark=watermark, overturned=struck)
-    counted = await scorestore.count(rules, selection(rules, watermark, struck=struck))
+    counted = await countstore.count(rules, selection(rules, watermark, struck=struck))
     assert counted.tallies == expected
     assert any(tally.counted for lines in expected.values() for tally in lines.values())
 
@@ -77,7 +77,7 @@ async def test_the_database_counts_what_the_engine_counts(district: str, seed: i
 async def test_the_normative_example_comes_out_of_the_database_too(district: str):
     own, rules = example_facts(), example_scheme()
     await store_facts(own)
-    counted = await scorestore.count(rules, selection(rules))
+    counted = await countstore.count(rules, selection(rules))
     assert engine.judge(counted.tallies, rules, OCTOBER) == engine.evaluate(own, rules, OCTOBER)
     assert counted.towns["team-02"] == "330109002"
 
@@ -96,7 +96,7 @@ async def test_every_row_of_the_measures_table_is_counted_the_same_in_sql(distri
         )
         await store_facts([own])
     rules = scheme.read(ALL_MEASURES)
-    counted = await scorestore.count(rules, selection(rules))
+    counted = await countstore.count(rules, selection(rules))
     lines = {i.measure: i.code for i in rules.indicators}
     for number, row in enumerate(rows):
         tally = counted.tallies[f"team-{number}"].get(lines[row["measure"]], engine.Tally())
@@ -107,8 +107,8 @@ async def test_every_row_of_the_measures_table_is_counted_the_same_in_sql(distri
 async def test_one_subject_is_counted_alone_as_among_all(district: str):
     own, rules = random_facts(7), scheme.read(ALL_MEASURES)
     await store_facts(own)
-    everybody = await scorestore.count(rules, selection(rules))
-    alone = await scorestore.count(rules, selection(rules, subjects=["team-1", "nobody"]))
+    everybody = await countstore.count(rules, selection(rules))
+    alone = await countstore.count(rules, selection(rules, subjects=["team-1", "nobody"]))
     assert alone.tallies == {"team-1": everybody.tallies["team-1"]}
     assert alone.towns["team-1"] == everybody.towns["team-1"]
 
@@ -128,7 +128,7 @@ async def test_a_measure_shown_beside_is_counted_for_one_subject(district: str):
     ]
     newest = {f.fact_id: f for f in sorted(surveys, key=lambda f: f.version)}.values()
     expected = sum(f.attributes.get("answered") is True for f in newest), len(newest)
-    assert await scorestore.count_beside(rules, answered, "team-02", selection(rules)) == expected
+    assert await countstore.count_beside(rules, answered, "team-02", selection(rules)) == expected
 
 
 def test_emission_rows_hold_as_many_points_as_facts_counted():
