@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from app.identity import scope
@@ -104,7 +104,7 @@ async def cases(
     request: Request[Any, Any, Any],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
-    state: FromQuery[str | None] = None,
+    wanted: Annotated[str | None, QueryParameter(name="state")] = None,
     item: FromQuery[str | None] = None,
     source: FromQuery[str | None] = None,
     area: FromQuery[Annotated[str, Meta(pattern=r"^\d{0,15}$")] | None] = None,
@@ -119,7 +119,7 @@ async def cases(
     after: FromQuery[str | None] = None,
 ) -> Response[list[CaseRowView]]:
     """List the cases you may see, newest first. `state` takes several, separated by commas."""
-    states = tuple(part for part in (state or "").split(",") if part)
+    states = tuple(part for part in (wanted or "").split(",") if part)
     asked = Filter(
         state=states,
         item=item,

@@ -4,19 +4,12 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import pytest
 
 from app.kernel import clock, db
 from app.kernel.actor import Role
 from tasks.cases import intake, store, trace
 from tests.tasks.cases import stage, town
 from tests.tools import people
-
-
-@pytest.fixture
-async def place(district: str) -> str:
-    await town.build()
-    return district
 
 
 async def post(http: httpx.AsyncClient, who: people.Person, path: str, body: dict[str, Any], status: int = 200) -> Any:
@@ -52,7 +45,9 @@ async def test_a_citizens_request_travels_to_its_end(http: httpx.AsyncClient, pl
     done = {"version": seen["version"], "result": "已劝离", "evidence": [photo]}
     seen = await post(http, officer, f"{path}/submit", done)
     seen = await post(http, clerk, f"{path}/confirm", {"version": seen["version"], "leg": inner})
-    seen = await post(http, clerk, f"{path}/submit", {"version": seen["version"], "result": "已办结", "evidence": [photo | {"id": "019a0000-0000-7000-8000-00000000f002"}]})  # fmt: skip
+    second = photo | {"id": "019a0000-0000-7000-8000-00000000f002"}
+    done = {"version": seen["version"], "result": "已办结", "evidence": [second]}
+    seen = await post(http, clerk, f"{path}/submit", done)
     assert seen["state"] == "handled"
     seen = await post(http, centre, f"{path}/verify", {"version": seen["version"], "passed": True})
     assert seen["state"] == "calling_back"
@@ -69,7 +64,8 @@ async def test_a_citizens_request_travels_to_its_end(http: httpx.AsyncClient, pl
     links = await store.links(UUID(seen["id"]))
     assert trace.verify(case.id, links, (await store.heads(None, 1))[0][1]) is None
 
-    facts = await db.fetch("select kind, force, done_at is not null as done from fact where attributes->>'case' = $1", str(case.id))  # fmt: skip
+    sql = "select kind, force, done_at is not null as done from fact where attributes->>'case' = $1"
+    facts = await db.fetch(sql, str(case.id))
     kinds = {row["kind"] for row in facts}
     assert {"case", "signing", "arrival", "verification", "survey"} <= kinds
     assert ("case", "enforcement", True) in {(row["kind"], row["force"], row["done"]) for row in facts}

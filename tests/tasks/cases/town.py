@@ -32,3 +32,9 @@ async def build() -> None:
             "insert into organisation (id, kind, force, name, code, area, parent) values ($1, $2, $3, $4, $5, $6, $7)",
             each.id, each.kind.value, each.force and each.force.value, each.name, each.code, each.area, each.parent,
         )  # fmt: skip
+
+
+async def commit(district: str) -> None:
+    """Write the town for good."""
+    async with db.transaction(district):
+        await build()
