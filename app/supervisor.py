@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 
 from msgspec import Struct
@@ -86,7 +87,8 @@ class Supervisor:
         child.false_starts = child.false_starts + 1 if young else 0
         name, log = child.program.name, child.program.log
         if child.false_starts >= MOST_FALSE_STARTS:
-            raise Trouble(f"The {name} does not start ({_ending(code)}, {child.false_starts} times): see {log}.")
+            times = f"{_ending(code)}, {child.false_starts} times"
+            raise Trouble(f"The {name} does not start ({times}): “{_last_words(log)}”. Mend that; its log is {log}.")
         pause = min(LONGEST_PAUSE, 0.5 * 2**child.false_starts)
         child.again_at = now + pause
         self._say(f"The {name} ended ({_ending(code)}); it is started again in {pause:.1f} s. Its log: {log}")
@@ -124,6 +126,12 @@ class Supervisor:
 def _end_with_parent() -> None:
     """In the new process: be told to stop when the supervisor is gone, even by kill -9."""
     _libc.prctl(_SET_DEATH_SIGNAL, signal.SIGTERM)
+
+
+def _last_words(log: str) -> str:
+    path = Path(log)
+    lines = path.read_text(errors="replace").strip().splitlines() if path.is_file() else []
+    return lines[-1] if lines else "nothing was logged"
 
 
 def _ending(code: int) -> str:

@@ -1,0 +1,1 @@
+"""Figures computed from facts: scores of teams now; indicators, warnings and reports later."""

@@ -1,0 +1,1 @@
+"""Matters of the district: cases, the sensors and channels they come from, campaigns."""

@@ -18,6 +18,10 @@ DATABASE = "zjw"
 PORT = 5432
 """Only names the socket file: the cluster listens on no network address."""
 
+PROGRAMS = Path("/usr/lib/postgresql")
+EXTENSIONS = Path("/usr/share/postgresql")
+"""Where Debian keeps the versions of PostgreSQL that are installed, and their extensions."""
+
 INSTALL = "apt-get install postgresql-15-postgis-3"
 
 SETTINGS = {
@@ -53,10 +57,10 @@ THROWAWAY = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "of
 
 def binaries() -> Path:
     """The newest installed PostgreSQL that has PostGIS; Trouble says how to install one."""
-    offers = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: -float(path.parent.parent.name))
+    offers = sorted(PROGRAMS.glob("*/bin/initdb"), key=lambda path: -float(path.parent.parent.name))
     for initdb in offers:
         version = initdb.parent.parent.name
-        if Path(f"/usr/share/postgresql/{version}/extension/postgis.control").exists():
+        if (EXTENSIONS / version / "extension" / "postgis.control").exists():
             return initdb.parent
     if offers:
         raise Trouble(f"PostgreSQL is installed without PostGIS: run `{INSTALL}`, or set DATABASE_URL to a server.")
