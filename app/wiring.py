@@ -14,8 +14,11 @@ from app.kernel.event import Event
 from app.settings import Settings
 from tasks.cases import api as cases_api
 from tasks.cases import sweeping
+from tasks.channels import api as channels_api
+from tasks.channels import commands as channels
+from tasks.channels.mini_program import Endpoint
 
-ROUTES: list[Any] = [*identity_api.routes, *cases_api.routes]
+ROUTES: list[Any] = [*identity_api.routes, *cases_api.routes, *channels_api.routes]
 """Handlers mounted below /v1."""
 
 ROOT_ROUTES: list[Any] = []
@@ -38,6 +41,7 @@ Job = Callable[[str, datetime], Awaitable[object]]
 """Called with the district and the instant; idempotent, opens its own transactions."""
 
 SCHEDULES: dict[str, tuple[timedelta, Job]] = {
+    "identity.tidy": (timedelta(hours=1), identity.tidy),
     "cases.sweep": (timedelta(minutes=1), sweeping.sweep),
 }
 """Name → how often and what; each runs once per district however many workers there are."""
@@ -52,3 +56,4 @@ def configure(settings: Settings) -> None:
     """Hand the packages the settings they need; call once in each process before anything else."""
     cipher.configure(*settings.cipher_key_table())
     identity.configure(settings.jwt_key_bytes())
+    channels.configure(Endpoint(settings.mini_program_url, settings.mini_program_app_id, settings.mini_program_secret))

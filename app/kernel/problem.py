@@ -11,6 +11,19 @@ Text = tuple[str, str]
 LANGUAGES = ("zh", "en")
 
 
+def language_of(accept: str) -> int:
+    """Return the index into `LANGUAGES` for an Accept-Language header: Chinese unless English is preferred."""
+    best, chosen = 0.0, 0
+    for part in accept.split(","):
+        tag, _, options = part.strip().partition(";")
+        quality = options.strip().removeprefix("q=") or "1"
+        weight = float(quality) if quality.replace(".", "", 1).isdigit() else 0.0
+        for index, language in enumerate(LANGUAGES):
+            if tag.lower().startswith(language) and weight > best:
+                best, chosen = weight, index
+    return chosen
+
+
 class FieldError(Struct, frozen=True):
     """What is wrong with one field; `field` is a path such as `place.lon` or `records[3].at`."""
 

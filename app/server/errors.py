@@ -30,22 +30,9 @@ MEDIA_TYPE = "application/problem+json"
 AnyRequest = Request[Any, Any, Any]
 
 
-def language_of(accept: str) -> int:
-    """Return the index into `problem.LANGUAGES` for an Accept-Language header: Chinese unless English is preferred."""
-    best, chosen = 0.0, 0
-    for part in accept.split(","):
-        tag, _, options = part.strip().partition(";")
-        quality = options.strip().removeprefix("q=") or "1"
-        weight = float(quality) if quality.replace(".", "", 1).isdigit() else 0.0
-        for index, language in enumerate(problem.LANGUAGES):
-            if tag.lower().startswith(language) and weight > best:
-                best, chosen = weight, index
-    return chosen
-
-
 def answer(request: AnyRequest, found: Problem) -> Response[bytes]:
     """Return the problem document as a response."""
-    document = found.document(language_of(request.headers.get("accept-language", "")), request.url.path)
+    document = found.document(problem.language_of(request.headers.get("accept-language", "")), request.url.path)
     headers = dict(found.headers)
     if found.status == 401:
         headers.setdefault("WWW-Authenticate", "Bearer")
@@ -112,7 +99,7 @@ def on_http_exception(request: AnyRequest, error: HTTPException) -> Response[byt
 
 def on_database(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Answer 503 with Retry-After when the database or the queue does not; retrying is safe."""
-    logger.warning("unavailable", extra={"error": type(error).__name__, "text": str(error)[:200]})
+    logger.warning("unavailable", extra={"error": type(error).__name__, "cause": str(error)[:200]})
     return answer(request, problem.Unavailable(headers={"Retry-After": "2"}))
 
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from app.server.errors import language_of
+from app.kernel.problem import language_of
 
 
 async def test_every_bad_field_is_listed_at_once(http: httpx.AsyncClient) -> None:

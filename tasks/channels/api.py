@@ -1,0 +1,89 @@
+"""The citizens' mini-program over HTTP: sign in, submit, follow, add, withdraw, rate, reopen, appeal."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, HeaderParameter, JSONBody
+
+from app.identity import scope
+from app.identity.commands import Tokens
+from app.kernel.actor import Actor
+from app.kernel.problem import language_of
+from tasks.cases import orders
+from tasks.channels import citizen, commands
+from tasks.channels.citizen import Login, RequestRow, RequestView
+
+FOLLOW: dict[str, Any] = {"action": "request.follow"}
+TAGS = ["citizen"]
+Languages = Annotated[str, HeaderParameter(name="Accept-Language")]
+
+
+@post("/citizen/login", opt={"public": True}, tags=TAGS, status_code=200)
+async def sign_in(data: JSONBody[Login], district: NamedDependency[str], now: NamedDependency[datetime]) -> Tokens:
+    """Sign in with the one-time code of the mini-program (`wx.login`)."""
+    return await commands.sign_in(district, data.code, now)
+
+
+@post("/citizen/requests", opt={"action": "request.submit"}, tags=TAGS)
+async def submit(
+    data: JSONBody[citizen.Request],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    languages: Languages = "",
+) -> RequestView:
+    """Submit a request with words, place and photos; a second tap (the same `id`) is the same request."""
+    return await commands.submit(data, actor, language_of(languages), now)
+
+
+@get("/citizen/requests", opt=FOLLOW, tags=TAGS)
+async def mine(
+    actor: NamedDependency[Actor], now: NamedDependency[datetime], languages: Languages = ""
+) -> list[RequestRow]:
+    """List my requests, newest first."""
+    scope.require_any(actor, "request.follow")
+    return await commands.mine(actor, language_of(languages), now)
+
+
+@get("/citizen/requests/{request_id:uuid}", opt=FOLLOW, tags=TAGS)
+async def follow(
+    request_id: FromPath[UUID],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    languages: Languages = "",
+) -> RequestView:
+    """Follow one of my requests: its state in plain words, who handles it, when to expect it, and each public step."""
+    scope.require_any(actor, "request.follow")
+    return await commands.follow(request_id, actor, language_of(languages), now)
+
+
+def _order(kind: type[orders.Order]) -> Any:
+    """Return the route of one of the citizen's commands."""
+    name = orders.name_of(kind)
+
+    async def give(
+        request_id: FromPath[UUID],
+        data: Any,
+        actor: NamedDependency[Actor],
+        now: NamedDependency[datetime],
+        languages: Languages = "",
+    ) -> RequestView:
+        return await commands.order(request_id, data, actor, language_of(languages), now)
+
+    give.__annotations__["data"] = JSONBody[kind]
+    give.__name__ = f"request_{name}"
+    give.__doc__ = f"{kind.words[0]} ({kind.words[1]}): {(kind.__doc__ or '').strip()}"
+    opt = {"action": "request.submit"}
+    path = f"/citizen/requests/{{request_id:uuid}}/{name}"
+    return post(path, opt=opt, tags=TAGS, status_code=200, operation_id=give.__name__)(give)
+
+
+routes: list[Any] = [
+    sign_in,
+    submit,
+    mine,
+    follow,
+    *(_order(kind) for kind in (orders.Add, orders.Withdraw, orders.Rate, orders.Reopen, orders.Appeal)),
+]

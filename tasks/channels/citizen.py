@@ -1,0 +1,153 @@
+"""A citizen's request (群众诉求): what the mini-program sends as a report, and what the citizen reads of it; pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from app.kernel.crs import Place
+from app.kernel.problem import Text
+from tasks.cases.model import STATE_WORDS, State
+from tasks.cases.orders import Evidence
+from tasks.cases.report import Report, Reporter
+from tasks.cases.views import CaseDetail, StepView
+
+SOURCE = "citizen"
+UNSORTED = "E0199"
+"""其他市容环境问题: what a request is until a clerk has sorted it, when the citizen chose no item."""
+
+STATES: dict[State, Text] = STATE_WORDS | {
+    State.RECEIVED: ("已收到，正在受理", "received, a clerk will look at it"),
+    State.ACCEPTED: ("已受理，正在安排办理单位", "taken up, an organisation is being found"),
+    State.ASSIGNED: ("已交办理单位", "given to the organisation that handles it"),
+    State.HANDLING: ("正在办理", "being handled"),
+    State.DISPUTED: ("正在确定办理单位", "it is being settled who handles it"),
+    State.HANDLED: ("已办理，正在核查", "handled, the result is being checked"),
+    State.CALLING_BACK: ("已办理，请您评价", "handled, please rate it"),
+    State.MERGED: ("已与相同诉求合并办理", "handled together with the same request of others"),
+}
+"""What a citizen is told of a state."""
+
+STEPS: dict[str, Text] = {
+    "received": ("收到诉求", "request received"),
+    "accepted": ("受理", "taken up"),
+    "rejected": ("不予受理", "not taken up"),
+    "assigned": ("交办", "given to"),
+    "ruled": ("确定办理单位", "settled who handles it"),
+    "signed": ("办理单位签收", "signed for"),
+    "submitted": ("办理完成", "handled"),
+    "verified": ("核查", "result checked"),
+    "rated": ("评价", "rated"),
+    "closed": ("办结", "closed"),
+    "closed_unrated": ("办结", "closed"),
+    "withdrawn": ("撤回", "withdrawn"),
+    "appealed": ("申诉", "appealed"),
+    "reopened": ("重新办理", "reopened"),
+    "added_to": ("补充", "added to"),
+}
+"""The steps a citizen sees; internal ones (returns, delegation, notes) are not among them."""
+
+ORDERS = ("add", "withdraw", "rate", "reopen", "appeal")
+"""The commands a citizen may be able to give."""
+
+
+class Login(Struct, frozen=True, forbid_unknown_fields=True):
+    """The one-time code of the mini-program."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a citizen submits. The same `id` again (a second tap) is one request."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=4000)]
+    id: UUID | None = None
+    item: Annotated[str, Meta(max_length=40)] | None = None
+    place: Place | None = None
+    address: Annotated[str, Meta(max_length=500)] = ""
+    photos: Annotated[tuple[Evidence, ...], Meta(max_length=9)] = ()
+    name: Annotated[str, Meta(max_length=50)] | None = None
+    phone: Annotated[str, Meta(pattern=r"^[0-9+ -]{5,20}$")] | None = None
+    occurred_at: datetime | None = None
+
+
+class PublicStep(Struct, frozen=True, kw_only=True):
+    """One step in plain words; `words` are what was said to the citizen, if anything."""
+
+    at: datetime
+    text: str
+    organisation: str | None
+    words: str
+
+
+class RequestView(Struct, frozen=True, kw_only=True):
+    """A request as its citizen sees it: no names of workers, no internal notes; when to expect it in `expected_by`."""
+
+    id: UUID
+    number: str
+    state: str
+    state_text: str
+    item_name: str
+    text: str
+    address: str
+    organisation: str | None
+    received_at: datetime
+    expected_by: datetime | None
+    closed_at: datetime | None
+    rating: int | None
+    steps: tuple[PublicStep, ...]
+    possible: tuple[str, ...]
+
+
+class RequestRow(Struct, frozen=True, kw_only=True):
+    """A request in the citizen's list."""
+
+    id: UUID
+    number: str
+    state: str
+    state_text: str
+    text: str
+    received_at: datetime
+    expected_by: datetime | None
+
+
+def as_report(request: Request, citizen: UUID) -> Report:
+    """Return the report of a request."""
+    return Report(
+        source=SOURCE,
+        item=request.item or UNSORTED,
+        id=request.id,
+        description=request.text,
+        reporter=Reporter(kind="citizen", id=citizen, name=request.name, phone=request.phone),
+        place=request.place,
+        address=request.address,
+        evidence=request.photos,
+        occurred_at=request.occurred_at,
+    )
+
+
+def view(case: CaseDetail, steps: Sequence[StepView], language: int) -> RequestView:
+    """Return what the citizen sees; `language` is an index into `problem.LANGUAGES`."""
+    return RequestView(
+        id=case.id,
+        number=case.number,
+        state=case.state,
+        state_text=STATES[State(case.state)][language],
+        item_name=case.item_name,
+        text=case.description or case.title,
+        address=case.address,
+        organisation=case.lead_name,
+        received_at=case.received_at,
+        expected_by=case.total_due or case.due_at,
+        closed_at=case.closed_at,
+        rating=case.rating,
+        steps=tuple(_step(each, language) for each in steps if each.type in STEPS),
+        possible=tuple(sorted({each["command"] for each in case.allowed} & set(ORDERS))),
+    )
+
+
+def _step(step: StepView, language: int) -> PublicStep:
+    words = "\n".join(text for text in step.texts.values())
+    return PublicStep(at=step.at, text=STEPS[step.type][language], organisation=step.organisation_name, words=words)

@@ -1,0 +1,68 @@
+"""What comes through a channel, each in one transaction of its own."""
+
+from datetime import datetime
+from uuid import UUID
+
+from app.identity import commands as identity
+from app.identity import scope
+from app.identity.commands import Tokens
+from app.kernel import db
+from app.kernel.actor import Actor
+from tasks.cases import commands as cases
+from tasks.cases import intake, queries
+from tasks.cases.model import State
+from tasks.cases.orders import Order
+from tasks.channels import citizen, mini_program
+from tasks.channels.citizen import Request, RequestRow, RequestView
+from tasks.channels.mini_program import Endpoint
+
+_endpoint = Endpoint("", "", "")
+
+
+def configure(endpoint: Endpoint) -> None:
+    """Say which mini-program platform vouches for citizens."""
+    global _endpoint
+    _endpoint = endpoint
+
+
+async def sign_in(district: str, code: str, now: datetime) -> Tokens:
+    """Sign a citizen in by the mini-program's code; CodeRefused, Unavailable."""
+    return await identity.login_citizen(district, await mini_program.openid_of(code, _endpoint), now)
+
+
+async def submit(request: Request, actor: Actor, language: int, now: datetime) -> RequestView:
+    """Open a case of a citizen's request; the same id again answers the one that was opened."""
+    scope.require_any(actor, "request.submit")
+    async with db.transaction(actor.district):
+        case = await intake.open(citizen.as_report(request, actor.id), actor, now)
+    return await follow(case.id, actor, language, now)
+
+
+async def follow(case_id: UUID, actor: Actor, language: int, now: datetime) -> RequestView:
+    """Return one of the citizen's own requests; CaseNotFound for any other."""
+    case = await queries.case(case_id, actor, now)
+    return citizen.view(case, await queries.steps(case_id, actor, now), language)
+
+
+async def mine(actor: Actor, language: int, now: datetime) -> list[RequestRow]:
+    """Return the citizen's requests, newest first."""
+    rows = await queries.cases(queries.Filter(), actor, now, 100)
+    return [
+        RequestRow(
+            id=row.id,
+            number=row.number,
+            state=row.state,
+            state_text=citizen.STATES[State(row.state)][language],
+            text=row.title,
+            received_at=row.received_at,
+            expected_by=row.due_at,
+        )
+        for row in rows
+    ]
+
+
+async def order(case_id: UUID, order_: Order, actor: Actor, language: int, now: datetime) -> RequestView:
+    """Give one of the citizen's commands to a case of theirs."""
+    scope.require_any(actor, "request.submit")
+    await cases.give(case_id, order_, actor, now)
+    return await follow(case_id, actor, language, now)

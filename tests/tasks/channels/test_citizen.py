@@ -1,0 +1,95 @@
+"""A citizen signs in by the mini-program, submits, follows in plain words and sees nobody else's."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest_asyncio
+import uvicorn
+
+from app.demo import mini_program
+from app.kernel.ids import new_id
+from tasks.channels import commands
+from tasks.channels.mini_program import Endpoint
+from tests.tools import people
+
+
+@pytest_asyncio.fixture
+async def platform() -> AsyncIterator[str]:
+    """The mini-program platform's stand-in, over real HTTP."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(mini_program.create_app(), log_level="warning", lifespan="off"))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    commands.configure(Endpoint(url, "app", "secret"))
+    yield url
+    server.should_exit = True
+    await task
+
+
+async def test_the_same_person_is_the_same_citizen_and_a_code_works_once(
+    district: str, http: httpx.AsyncClient, platform: str
+) -> None:
+    first = await http.post("/v1/citizen/login", json={"code": "demo-wang-1"})
+    again = await http.post("/v1/citizen/login", json={"code": "demo-wang-1"})
+    later = await http.post("/v1/citizen/login", json={"code": "demo-wang-2"})
+    assert [first.status_code, again.status_code, later.status_code] == [200, 401, 200]
+    assert again.json()["type"] == "/problems/mini-program-code-refused"
+    who = [
+        (await http.get("/v1/me", headers={"Authorization": f"Bearer {each.json()['access_token']}"})).json()["id"]
+        for each in (first, later)
+    ]
+    assert who[0] == who[1]
+
+
+async def test_a_platform_that_is_away_is_said_and_may_be_tried_again(district: str, http: httpx.AsyncClient) -> None:
+    commands.configure(Endpoint("http://127.0.0.1:9", "app", "secret"))
+    answer = await http.post("/v1/citizen/login", json={"code": "demo-wang-1"})
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable")
+
+
+async def test_a_request_is_followed_in_plain_words(district: str, http: httpx.AsyncClient) -> None:
+    wang = await people.sign_in_citizen(district)
+    sent = {"text": "小区门口积水，老人出不了门", "id": str(new_id())}
+    made = await http.post("/v1/citizen/requests", json=sent, headers=wang.headers)
+    assert made.status_code == 201, made.text
+    request = made.json()
+    assert request["text"] == sent["text"]
+    assert [step["text"] for step in request["steps"]][0] == "收到诉求"
+    assert not {"actor", "handler", "legs", "body"} & set(request)
+    listed = (await http.get("/v1/citizen/requests", headers=wang.headers)).json()
+    assert [row["id"] for row in listed] == [request["id"]]
+
+
+async def test_a_second_tap_is_the_same_request(district: str, http: httpx.AsyncClient) -> None:
+    wang = await people.sign_in_citizen(district)
+    sent = {"text": "路灯不亮", "id": str(new_id())}
+    numbers = {
+        (await http.post("/v1/citizen/requests", json=sent, headers=wang.headers)).json()["number"] for _ in range(2)
+    }
+    assert len(numbers) == 1
+
+
+async def test_another_citizen_finds_nothing(district: str, http: httpx.AsyncClient) -> None:
+    wang, li = await people.sign_in_citizen(district), await people.sign_in_citizen(district)
+    made = await http.post("/v1/citizen/requests", json={"text": "路灯不亮"}, headers=wang.headers)
+    path = f"/v1/citizen/requests/{made.json()['id']}"
+    foreign = [
+        await http.get(path, headers=li.headers),
+        await http.post(f"{path}/add", json={"text": "我也是"}, headers=li.headers),
+        await http.post(f"{path}/withdraw", json={}, headers=li.headers),
+    ]
+    assert {answer.status_code for answer in foreign} == {404}
+    assert (await http.get("/v1/citizen/requests", headers=li.headers)).json() == []
+
+
+async def test_a_citizen_adds_and_withdraws(district: str, http: httpx.AsyncClient) -> None:
+    wang = await people.sign_in_citizen(district)
+    made = await http.post("/v1/citizen/requests", json={"text": "路灯不亮"}, headers=wang.headers)
+    path = f"/v1/citizen/requests/{made.json()['id']}"
+    added = await http.post(f"{path}/add", json={"text": "已经三天了"}, headers=wang.headers)
+    assert added.json()["steps"][-1]["words"] == "已经三天了"
+    gone = await http.post(f"{path}/withdraw", json={"reason": "已经修好"}, headers=wang.headers)
+    assert gone.json()["state"] == "withdrawn"
+    assert gone.json()["possible"] == []
