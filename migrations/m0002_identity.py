@@ -10,8 +10,6 @@ STATEMENTS = (
         name text not null,
         password_hash text not null,
         must_change boolean not null,
-        failures integer not null default 0,
-        locked_until timestamptz,
         disabled_at timestamptz,
         created_at timestamptz not null
     )""",

@@ -9,6 +9,8 @@ from app.kernel.problem import FieldError
 
 LOCK_AFTER = 5
 """Wrong passwords in a row before the account waits."""
+FORGET_AFTER = timedelta(days=1)
+"""Wrong passwords older than this no longer count."""
 MIN_LENGTH = 10
 MAX_LENGTH = 128
 

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
 from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec import Struct
 
-from app.identity import accounts, cipher, keys, keystore, store, tokens
+from app.identity import accounts, cipher, identification, keys, keystore, store, tokens
 from app.identity.accounts import Account
 from app.identity.devices import Device, DeviceState
 from app.identity.keys import ApiKey, NewKey
@@ -28,13 +29,13 @@ from app.identity.problems import (
 from app.kernel import db
 from app.kernel.actor import Actor, Membership
 from app.kernel.ids import new_id
-from app.kernel.problem import FieldError, Invalid, NotSignedIn
+from app.kernel.problem import FieldError, Invalid
 
 _hasher = PasswordHasher()  # argon2id with RFC 9106's low-memory parameters
 _NO_ACCOUNT = "$argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 """Checked for unknown usernames, so that they take as long to refuse as known ones."""
 
-_signing_key = b""
+configure = identification.configure
 
 
 class Tokens(Struct, frozen=True, kw_only=True):
@@ -45,22 +46,6 @@ class Tokens(Struct, frozen=True, kw_only=True):
     expires_in: int
     token_type: str = "Bearer"
     must_change_password: bool = False
-
-
-def configure(signing_key: bytes) -> None:
-    """Set the key that signs access tokens (at least 32 bytes)."""
-    global _signing_key
-    if len(signing_key) < 32:
-        raise ValueError("the signing key of access tokens has at least 32 bytes")
-    _signing_key = signing_key
-
-
-def read_token(token: str, now: datetime) -> tokens.Claims:
-    """Return the claims of an access token; TokenExpired when it is not valid at `now`."""
-    try:
-        return tokens.read(token, _signing_key, now)
-    except tokens.BadToken as error:
-        raise TokenExpired from error
 
 
 def _matches(password_hash: str, password: str) -> bool:
@@ -111,7 +96,7 @@ async def add_membership(district: str, account: UUID, membership: Membership, n
         if await store.account(account) is None:
             raise AccountNotFound
         await store.add_membership(membership_id, account, membership, now)
-    _forget_all()
+    identification.forget_all()
     return membership_id
 
 
@@ -120,7 +105,7 @@ async def end_membership(district: str, account: UUID, membership: UUID, now: da
     async with db.transaction(district):
         if not await store.end_membership(membership, account, now):
             raise AccountNotFound
-    _forget_all()
+    identification.forget_all()
 
 
 async def disable_account(district: str, account: UUID, now: datetime) -> None:
@@ -130,51 +115,53 @@ async def disable_account(district: str, account: UUID, now: datetime) -> None:
             raise AccountNotFound
         await store.disable(account, now)
         await store.revoke_sessions(account, "disabled", now)
-    _forget_all()
+    identification.forget_all()
 
 
 async def login(district: str, username: str, password: str, device: UUID | None, now: datetime) -> Tokens:
     """Sign in; WrongCredentials, AccountLocked (with Retry-After) or DeviceStolen when refused.
 
-    A device seen for the first time is registered to the account.
+    A username nobody has is refused in the same way, in the same time. A device seen for the first time is registered.
     """
+    username = username.strip().lower()
+    guard = tokens.digest(username)
     async with db.transaction(district):
-        found = await store.credentials(username.strip().lower())
-    if found is not None and found.locked_until is not None and found.locked_until > now:
-        raise _locked(found.locked_until, now)
+        _refuse_locked(await store.locked_until(guard), now)
+        found = await store.credentials(username)
     right = await asyncio.to_thread(_matches, found.password_hash if found else _NO_ACCOUNT, password)
     if found is None or not right or found.disabled_at is not None:
-        if found is not None:
-            await _count_wrong(district, found.id, now)
+        await _count_wrong(district, guard, now)
         raise WrongCredentials
     async with db.transaction(district):
-        await store.clear_failures(found.id)
+        _refuse_locked(await store.lock_failures(guard), now)  # by guesses made while this one was checked
+        await store.clear_failures(guard)
         if device is not None:
-            await _admit_device(found.id, device, now)
+            await _admit_device(found.id, device, None, now)
         return await _open_session(district, found.id, "staff", device, now, must_change=found.must_change)
 
 
-async def _count_wrong(district: str, account: UUID, now: datetime) -> None:
+async def _count_wrong(district: str, guard: str, now: datetime) -> None:
     async with db.transaction(district):
-        until = accounts.locked_until(await store.count_failure(account), now)
+        until = accounts.locked_until(await store.count_failure(guard, now), now)
         if until is not None:
-            await store.set_lock(account, until)
-    if until is not None:
-        raise _locked(until, now)
+            await store.set_lock(guard, until)
+    _refuse_locked(until, now)
 
 
-def _locked(until: datetime, now: datetime) -> AccountLocked:
-    return AccountLocked(headers={"Retry-After": str(max(1, round((until - now).total_seconds())))})
+def _refuse_locked(until: datetime | None, now: datetime) -> None:
+    if until is not None and until > now:
+        raise AccountLocked(headers={"Retry-After": str(max(1, ceil((until - now).total_seconds())))})
 
 
-async def _admit_device(account: UUID, device: UUID, now: datetime) -> None:
+async def _admit_device(account: UUID, device: UUID, name: str | None, now: datetime) -> None:
+    await keystore.add_device(Device(id=device, account=account, name=name or "", state=DeviceState.ACTIVE), now)
     known = await keystore.lock_device(device)
-    if known is None:
-        await keystore.add_device(Device(id=device, account=account, name="", state=DeviceState.ACTIVE), now)
-    elif known.state is DeviceState.STOLEN:
-        raise DeviceStolen(wipe=True)
-    elif known.account != account:
+    if known is None or known.account != account:
         raise DeviceNotFound
+    if known.state is DeviceState.STOLEN:
+        raise DeviceStolen(wipe=True)
+    if name is not None and name != known.name:
+        await keystore.name_device(device, name)
 
 
 async def _open_session(
@@ -199,7 +186,7 @@ async def _issue(
         expires=int(expires.timestamp()),
     )
     return Tokens(
-        access_token=tokens.issue(claims, _signing_key),
+        access_token=identification.issue(claims),
         refresh_token=refresh,
         expires_in=int(tokens.ACCESS_LIFE.total_seconds()),
         must_change_password=must_change,
@@ -218,13 +205,15 @@ async def refresh(district: str, refresh_token: str, now: datetime) -> Tokens:
     digest = tokens.digest(refresh_token)
     async with db.transaction(district):
         found = await store.lock_refresh(digest)
+        if found is not None and found.device_state is DeviceState.STOLEN:
+            raise DeviceStolen(wipe=True)
         if found is None or found.revoked_at is not None or found.expires_at <= now:
             raise TokenExpired
         if found.used_at is None:
             await store.use_refresh(digest, found.session, now)
             return await _issue(district, found.subject, found.session, found.kind, now)
         await store.revoke_session(found.session, found.subject, "refresh token reused", now)
-    _forget_all()
+    identification.forget_all()
     raise RefreshReused
 
 
@@ -239,23 +228,28 @@ async def logout(actor: Actor, session: UUID, now: datetime) -> None:
     async with db.transaction(actor.district):
         if not await store.revoke_session(session, actor.id, "logout", now):
             raise SessionNotFound
-    _forget_all()
+    identification.forget_all()
 
 
 async def logout_everywhere(actor: Actor, now: datetime) -> int:
     """End all sessions of the actor and return how many."""
     async with db.transaction(actor.district):
         ended = await store.revoke_sessions(actor.id, "logout everywhere", now)
-    _forget_all()
+    identification.forget_all()
     return ended
 
 
 async def change_password(actor: Actor, old: str, new: str, now: datetime) -> None:
-    """Replace the actor's password; all sessions but the present one end."""
+    """Replace the actor's password; all sessions but the present one end. Wrong old ones count as at sign-in."""
     async with db.transaction(actor.district):
         found = await store.credentials_of(actor.id)
         account = await store.account(actor.id)
-    if found is None or account is None or not await asyncio.to_thread(_matches, found.password_hash, old):
+        if found is None or account is None:
+            raise WrongCredentials
+        guard = tokens.digest(account.username)
+        _refuse_locked(await store.locked_until(guard), now)
+    if not await asyncio.to_thread(_matches, found.password_hash, old):
+        await _count_wrong(actor.district, guard, now)
         raise WrongCredentials
     errors = accounts.password_errors(new, account.username, "new_password")
     if new == old:
@@ -265,70 +259,11 @@ async def change_password(actor: Actor, old: str, new: str, now: datetime) -> No
     password_hash = await asyncio.to_thread(_hasher.hash, new)
     async with db.transaction(actor.district):
         await store.set_password(actor.id, password_hash, must_change=False)
+        await store.clear_failures(guard)
         for other in await store.sessions(actor.id):
             if other.id != actor.session:
                 await store.revoke_session(other.id, actor.id, "password changed", now)
-    _forget_all()
-
-
-class Identified(Struct, frozen=True, kw_only=True):
-    """A request's actor; until a first password is replaced it may do nothing else."""
-
-    actor: Actor
-    must_change: bool = False
-
-
-CACHE_SECONDS = 2.0
-"""How long another process may go on with what it knows of a session (ADR 0004)."""
-_CACHE_SIZE = 20_000
-_known: dict[UUID, tuple[float, Identified]] = {}
-
-
-def _forget_all() -> None:
-    _known.clear()
-
-
-async def identify(claims: tokens.Claims, now: datetime) -> Identified:
-    """Return the actor of an access token; NotSignedIn when its session, account or device may no longer act."""
-    cached = _known.get(claims.session)
-    if cached is not None and cached[0] > now.timestamp():
-        return cached[1]
-    async with db.transaction(claims.district):
-        state = await store.session_state(claims.session, now)
-    if state is not None and state.device_state is DeviceState.STOLEN:
-        raise DeviceStolen(wipe=True)
-    if state is None or state.revoked_at is not None or state.disabled or state.subject != claims.subject:
-        raise TokenExpired
-    identified = Identified(
-        actor=Actor(
-            id=state.subject,
-            kind=claims.kind,
-            district=claims.district,
-            memberships=state.memberships,
-            device=state.device,
-            session=claims.session,
-        ),
-        must_change=state.must_change,
-    )
-    if len(_known) >= _CACHE_SIZE:
-        _forget_all()
-    _known[claims.session] = (now.timestamp() + CACHE_SECONDS, identified)
-    return identified
-
-
-async def identify_machine(district: str, key: str, now: datetime) -> tuple[Actor, ApiKey, str]:
-    """Return the actor of a machine's key, the key's data and its signing secret; NotSignedIn for a bad key."""
-    async with db.transaction(district):
-        found = await keystore.key_of(tokens.digest(key))
-        if found is None or found[0].revoked_at is not None:
-            raise NotSignedIn
-        known, sealed = found
-        if known.expires_at is not None and known.expires_at <= now:
-            raise NotSignedIn
-        if known.last_used_at is None or (now - known.last_used_at).total_seconds() > 60:
-            await keystore.touch_key(known.id, now)
-    actor = Actor(id=known.id, kind="machine", district=district, scopes=frozenset(known.scopes))
-    return actor, known, cipher.open_(sealed)
+    identification.forget_all()
 
 
 async def use_nonce(key: UUID, nonce: str, now: datetime) -> bool:
@@ -339,7 +274,7 @@ async def use_nonce(key: UUID, nonce: str, now: datetime) -> bool:
 async def register_device(actor: Actor, device: UUID, name: str, now: datetime) -> Device:
     """Register a phone to the actor; the same again changes nothing; DeviceNotFound when it is another person's."""
     async with db.transaction(actor.district):
-        await _admit_device(actor.id, device, now)
+        await _admit_device(actor.id, device, name, now)
         found = await keystore.device(device)
     if found is None:
         raise DeviceNotFound
@@ -358,7 +293,7 @@ async def set_device_state(district: str, device_id: UUID, state: DeviceState, n
         if found is None:
             raise DeviceNotFound
         await keystore.set_device_state(device_id, state, now)
-    _forget_all()
+    identification.forget_all()
     return Device(id=found.id, account=found.account, name=found.name, state=state)
 
 
@@ -385,3 +320,11 @@ async def log_access(actor: Actor, action: str, object_: str, reason: str | None
     await keystore.add_access(
         AccessView(id=new_id(), at=now, actor=actor.id, kind=actor.kind, action=action, object=object_, reason=reason)
     )
+
+
+async def tidy(district: str, now: datetime) -> None:
+    """Delete what nobody asks for any more: old wrong passwords, nonces, used or expired refresh tokens."""
+    async with db.transaction(district):
+        await store.forget_failures(now - accounts.FORGET_AFTER)
+        await store.forget_refresh(now - timedelta(days=1))
+        await keystore.forget_nonces(now - 2 * keys.WINDOW)

@@ -42,9 +42,10 @@ async def devices_of(account_id: UUID) -> list[Device]:
 
 
 async def add_device(new: Device, now: datetime) -> None:
-    """Register a device."""
+    """Register a device; one that is known stays as it is."""
     await db.execute(
-        "insert into device (id, account, name, state, registered_at, changed_at) values ($1, $2, $3, $4, $5, $5)",
+        "insert into device (id, account, name, state, registered_at, changed_at) values ($1, $2, $3, $4, $5, $5)"
+        " on conflict (id) do nothing",
         new.id,
         new.account,
         new.name,
@@ -56,6 +57,11 @@ async def add_device(new: Device, now: datetime) -> None:
 async def set_device_state(device_id: UUID, state: DeviceState, now: datetime) -> None:
     """Change what a device may do."""
     await db.execute("update device set state = $2, changed_at = $3 where id = $1", device_id, state.value, now)
+
+
+async def name_device(device_id: UUID, name: str) -> None:
+    """Call a device by another name."""
+    await db.execute("update device set name = $2 where id = $1", device_id, name)
 
 
 async def add_key(key: ApiKey, digest: str, sealed_secret: str) -> None:
@@ -111,6 +117,11 @@ async def use_nonce(key: UUID, nonce: str, now: datetime) -> bool:
         "insert into used_nonce (api_key, nonce, used_at) values ($1, $2, $3) on conflict do nothing", key, nonce, now
     )
     return claimed == 1
+
+
+async def forget_nonces(before: datetime) -> None:
+    """Forget nonces so old that the timestamp alone refuses their replay."""
+    await db.execute("delete from used_nonce where used_at < $1", before)
 
 
 async def add_access(entry: AccessView) -> None:

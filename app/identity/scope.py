@@ -1,11 +1,12 @@
 """The one answer to "may this actor do this to that object?", for API, sync, exports, streams and tiles alike."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from msgspec import Struct
 
 from app.identity.matrix import ACTIONS
-from app.kernel.actor import Actor
+from app.kernel.actor import Actor, Membership
 from app.kernel.problem import NotPermitted, Problem
 
 
@@ -50,32 +51,29 @@ NOTHING = Reach()
 def reach(actor: Actor, action: str) -> Reach:
     """Return what the actor reaches with the action; KeyError for an action the matrix does not know."""
     row = ACTIONS[action]
-    if actor.kind == "system":
-        return EVERYTHING
-    if actor.kind in ("machine", "device"):
-        return EVERYTHING if action in actor.scopes else NOTHING
-    if actor.kind == "citizen":
-        return _citizen(actor, row["citizen"])
-    areas: set[str] = set()
-    organisations: set[UUID] = set()
-    person = None
-    for membership in actor.memberships:
-        cell = row[membership.role]
-        if cell == "all":
+    match actor.kind:
+        case "system":
             return EVERYTHING
-        if cell != "-":
-            person = actor.id
-        if cell in ("org", "area") and membership.organisation is not None:
-            organisations.add(membership.organisation)
-        if cell == "area":
-            areas.add(membership.area)
-    return Reach(areas=tuple(sorted(areas)), organisations=frozenset(organisations), person=person)
+        case "machine" | "device":
+            return EVERYTHING if action in actor.scopes else NOTHING
+        case "citizen":
+            return _together(actor, [(row["citizen"], None)])
+        case "staff":
+            return _together(actor, [(row[m.role], m) for m in actor.memberships])
 
 
-def _citizen(actor: Actor, cell: str) -> Reach:
-    if cell == "all":
+def _together(actor: Actor, cells: Sequence[tuple[str, Membership | None]]) -> Reach:
+    """Return all that several cells of the matrix give one person, each with the membership it comes from."""
+    given = [(cell, membership) for cell, membership in cells if cell != "-"]
+    if any(cell == "all" for cell, _ in given):
         return EVERYTHING
-    return NOTHING if cell == "-" else Reach(person=actor.id)
+    return Reach(
+        areas=tuple(sorted({m.area for cell, m in given if m is not None and cell == "area"})),
+        organisations=frozenset(
+            m.organisation for cell, m in given if m is not None and m.organisation is not None and cell != "own"
+        ),
+        person=actor.id if given else None,
+    )
 
 
 def may(actor: Actor, action: str, ownership: Ownership) -> bool:

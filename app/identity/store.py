@@ -24,8 +24,6 @@ class Credentials(Struct, frozen=True, kw_only=True):
     id: UUID
     password_hash: str
     must_change: bool
-    failures: int
-    locked_until: datetime | None
     disabled_at: datetime | None
 
 
@@ -51,6 +49,7 @@ class Refresh(Struct, frozen=True, kw_only=True):
     revoked_at: datetime | None
     subject: UUID
     kind: str
+    device_state: DeviceState | None
 
 
 class SessionView(Struct, frozen=True, kw_only=True):
@@ -69,7 +68,7 @@ def _as(rows: Sequence[Any], kind: type[T]) -> list[T]:
 async def credentials(username: str) -> Credentials | None:
     """Return what sign-in needs, or None for an unknown username."""
     row = await db.fetchrow(
-        "select id, password_hash, must_change, failures, locked_until, disabled_at from account where username = $1",
+        "select id, password_hash, must_change, disabled_at from account where username = $1",
         username,
     )
     return None if row is None else msgspec.convert(dict(row), Credentials)
@@ -78,28 +77,46 @@ async def credentials(username: str) -> Credentials | None:
 async def credentials_of(account: UUID) -> Credentials | None:
     """Return what a password change needs."""
     row = await db.fetchrow(
-        "select id, password_hash, must_change, failures, locked_until, disabled_at from account where id = $1",
+        "select id, password_hash, must_change, disabled_at from account where id = $1",
         account,
     )
     return None if row is None else msgspec.convert(dict(row), Credentials)
 
 
-async def count_failure(account: UUID) -> int:
+async def locked_until(guard: str) -> datetime | None:
+    """Return until when a username (by its digest) has to wait."""
+    return await db.fetchval("select locked_until from sign_in_failure where guard = $1", guard)
+
+
+async def lock_failures(guard: str) -> datetime | None:
+    """Lock a username's failures and return until when it has to wait."""
+    return await db.fetchval("select locked_until from sign_in_failure where guard = $1 for update", guard)
+
+
+async def count_failure(guard: str, now: datetime) -> int:
     """Add one wrong password and return how many there are in a row."""
-    return await db.fetchval("update account set failures = failures + 1 where id = $1 returning failures", account)
-
-
-async def set_lock(account: UUID, until: datetime | None) -> None:
-    """Make the account wait."""
-    await db.execute("update account set locked_until = $2 where id = $1", account, until)
-
-
-async def clear_failures(account: UUID) -> None:
-    """Forget wrong passwords after a right one."""
-    await db.execute(
-        "update account set failures = 0, locked_until = null where id = $1 and (failures > 0 or locked_until is not null)",
-        account,
+    return await db.fetchval(
+        "insert into sign_in_failure (guard, failures, at) values ($1, 1, $2)"
+        " on conflict (guard) do update set failures = sign_in_failure.failures + 1, at = excluded.at"
+        " returning failures",
+        guard,
+        now,
     )
+
+
+async def set_lock(guard: str, until: datetime) -> None:
+    """Make a username wait."""
+    await db.execute("update sign_in_failure set locked_until = $2 where guard = $1", guard, until)
+
+
+async def clear_failures(guard: str) -> None:
+    """Forget wrong passwords after a right one."""
+    await db.execute("delete from sign_in_failure where guard = $1", guard)
+
+
+async def forget_failures(before: datetime) -> None:
+    """Forget wrong passwords nobody added to since an instant."""
+    await db.execute("delete from sign_in_failure where at < $1", before)
 
 
 async def add_account(account: Account, password_hash: str, now: datetime) -> None:
@@ -144,7 +161,7 @@ async def account(account_id: UUID) -> Account | None:
 async def set_password(account_id: UUID, password_hash: str, must_change: bool) -> None:
     """Replace the password."""
     await db.execute(
-        "update account set password_hash = $2, must_change = $3, failures = 0, locked_until = null where id = $1",
+        "update account set password_hash = $2, must_change = $3 where id = $1",
         account_id,
         password_hash,
         must_change,
@@ -223,16 +240,14 @@ async def sessions(subject: UUID) -> list[SessionView]:
 
 async def revoke_session(session: UUID, subject: UUID, why: str, now: datetime) -> bool:
     """Revoke one session of a subject; False when it has none of that id."""
-    return (
-        await db.execute(
-            "update session set revoked_at = $3, revoked_why = $4 where id = $1 and subject = $2 and revoked_at is null",
-            session,
-            subject,
-            now,
-            why,
-        )
-        == 1
+    revoked = await db.execute(
+        "update session set revoked_at = $3, revoked_why = $4 where id = $1 and subject = $2 and revoked_at is null",
+        session,
+        subject,
+        now,
+        why,
     )
+    return revoked == 1
 
 
 async def revoke_sessions(subject: UUID, why: str, now: datetime) -> int:
@@ -259,8 +274,9 @@ async def add_refresh(digest: str, session: UUID, issued_at: datetime, expires_a
 async def lock_refresh(digest: str) -> Refresh | None:
     """Lock a refresh token; None when it is not ours."""
     row = await db.fetchrow(
-        "select r.session, r.expires_at, r.used_at, s.revoked_at, s.subject, s.kind from refresh_token r"
-        " join session s on s.id = r.session where r.digest = $1 for update of r, s",
+        "select r.session, r.expires_at, r.used_at, s.revoked_at, s.subject, s.kind, d.state as device_state"
+        " from refresh_token r join session s on s.id = r.session left join device d on d.id = s.device"
+        " where r.digest = $1 for update of r, s",
         digest,
     )
     return None if row is None else msgspec.convert(dict(row), Refresh)
@@ -270,6 +286,11 @@ async def use_refresh(digest: str, session: UUID, now: datetime) -> None:
     """Mark a refresh token as used."""
     await db.execute("update refresh_token set used_at = $2 where digest = $1", digest, now)
     await db.execute("update session set refreshed_at = $2 where id = $1", session, now)
+
+
+async def forget_refresh(before: datetime) -> None:
+    """Forget refresh tokens that expired before an instant; used ones stay as long, to reveal a theft."""
+    await db.execute("delete from refresh_token where expires_at < $1", before)
 
 
 async def citizen(openid_hash: str, new_id: UUID, now: datetime) -> UUID:

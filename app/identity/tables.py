@@ -12,10 +12,17 @@ class AccountRow(Table, tablename="account"):
     name = Text()
     password_hash = Text()
     must_change = Boolean()
-    failures = Integer()
-    locked_until = Timestamptz(null=True, default=None)
     disabled_at = Timestamptz(null=True, default=None)
     created_at = Timestamptz(default=None)
+
+
+class SignInFailureRow(Table, tablename="sign_in_failure"):
+    """Wrong passwords in a row for a username, whether anybody has it or not; known by its digest."""
+
+    guard = Text(primary_key=True)
+    failures = Integer()
+    locked_until = Timestamptz(null=True, default=None)
+    at = Timestamptz(default=None)
 
 
 class CitizenRow(Table, tablename="citizen"):

@@ -8,7 +8,7 @@ from litestar.datastructures import Headers
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.identity import commands as identity
+from app.identity import identification
 from app.identity.problems import PasswordChangeRequired
 from app.kernel.actor import Actor
 from app.kernel.clock import Clock
@@ -61,7 +61,7 @@ class Authentication(ASGIMiddleware):
         if key := headers.get("x-device-key"):
             return await self._device(headers, key, now)
         if key := headers.get("x-api-key"):
-            actor, known, secret = await identity.identify_machine(district_of(headers, self._district), key, now)
+            actor, known, secret = await identification.identify_machine(district_of(headers, self._district), key, now)
             scope["state"]["api_key"] = known
             scope["state"]["api_secret"] = secret
             return actor
@@ -76,7 +76,7 @@ class Authentication(ASGIMiddleware):
 
 async def _person(token: str, opt: dict[str, Any], now: datetime) -> Actor | None:
     try:
-        identified = await identity.identify(identity.read_token(token, now), now)
+        identified = await identification.identify(identification.read_token(token, now), now)
     except NotSignedIn:
         if opt.get("public"):
             return None

@@ -49,7 +49,7 @@ class Queue:
             try:
                 await jobs.async_run()
             except RedisError as error:
-                logger.warning("queue is away", extra={"error": type(error).__name__, "text": str(error)[:200]})
+                logger.warning("queue is away", extra={"error": type(error).__name__, "cause": str(error)[:200]})
                 await _first_of(stopping, _AGAIN_SECONDS)
             except asyncio.CancelledError:
                 stopping.set()

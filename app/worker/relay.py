@@ -78,7 +78,7 @@ async def _relay_or_log(district: str, enqueue: Enqueue, clock: Clock) -> None:
 
 
 def _warn(error: Exception, district: str | None) -> None:
-    logger.warning("relay", extra={"district": district, "error": type(error).__name__, "text": str(error)[:200]})
+    logger.warning("relay", extra={"district": district, "error": type(error).__name__, "cause": str(error)[:200]})
 
 
 async def _listen(wake: asyncio.Event) -> Any:

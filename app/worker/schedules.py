@@ -107,4 +107,4 @@ async def _run_or_log(district: str, clock: Clock) -> None:
 
 
 def _warn(error: Exception, district: str | None) -> None:
-    logger.warning("schedules", extra={"district": district, "error": type(error).__name__, "text": str(error)[:200]})
+    logger.warning("schedules", extra={"district": district, "error": type(error).__name__, "cause": str(error)[:200]})

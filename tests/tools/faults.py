@@ -117,7 +117,9 @@ class Order:
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
                 continue
-            if answer.status_code < 500:
+            if answer.status_code == 429:
+                await asyncio.sleep(int(answer.headers["Retry-After"]))
+            elif answer.status_code < 500:
                 self.answers.append(answer)
 
 
