@@ -273,6 +273,17 @@ async def close_round(round_id: UUID, actor: Actor, now: datetime) -> Round:
     return round_
 
 
+async def renew_day(district: str, now: datetime) -> int:
+    """Bring care needs to the phones for today's visits and take yesterday's away; once a night, harmless again."""
+    today = now.astimezone(SHANGHAI).date()
+    async with db.transaction(district):
+        turns = await round_store.assignments_on([today - timedelta(days=1), today])
+        homes = {home.id: home for home in await store.households_of([each.household_id for each in turns])}
+        drafts = [draft for each in turns for draft in assignment_changes(each, None, homes[each.household_id], now)]
+        await changes.append_many(drafts)
+    return len(drafts)
+
+
 async def get_round(round_id: UUID, actor: Actor) -> Round:
     """Return a round; RoundNotFound when it is not the actor's."""
     async with db.transaction(actor.district):

@@ -81,13 +81,12 @@ async def assignments(round_id: UUID, person: UUID | None = None) -> list[Assign
     return [msgspec.convert(dict(row), Assignment) for row in rows]
 
 
-async def assignments_of(person: UUID, on: date | None) -> list[Assignment]:
-    """Return what a person has still to do, on one day if asked."""
+async def assignments_on(days: Sequence[date]) -> list[Assignment]:
+    """Return what is still to be done on some days, in published rounds."""
     rows = await db.fetch(
-        f"select {_ASSIGNMENT} from assignment where person = $1 and state = 'planned'"
-        " and ($2::date is null or planned_on = $2) order by planned_on, place_in_walk, id",
-        person,
-        on,
+        f"select {_ASSIGNMENT} from assignment where planned_on = any($1::date[]) and state = 'planned'"
+        " and round_id in (select r.id from visit_round r where r.state = 'published') order by id",
+        list(days),
     )
     return [msgspec.convert(dict(row), Assignment) for row in rows]
 
