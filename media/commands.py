@@ -58,13 +58,15 @@ async def declare(
             if not rules.same_declaration(one, wanted[one.id]):
                 raise EvidenceIdTaken(evidence=one.id)
         here = await store.completed_digests(digests, actor.id)
-        await upload_commands.hand_over([e for e in present if e.sha256 in here and e.state is State.AWAITING], now)
+        await upload_commands.hand_over(
+            actor.district, [e for e in present if e.sha256 in here and e.state is State.AWAITING], now
+        )
         return await store.evidence(list(wanted))
 
 
 async def check_stored(event: EvidenceStored, now: datetime) -> None:
-    """Subscriber of EvidenceStored: look into the bytes that came."""
-    await check(db.current().district or "", event.evidence_id, now)
+    """Subscriber of EvidenceStored: look into the bytes that came. Slow: best called outside a transaction."""
+    await check(event.district, event.evidence_id, now)
 
 
 async def check(district: str, evidence_id: UUID, now: datetime) -> Evidence:

@@ -8,6 +8,7 @@ from app.kernel.event import Event
 class EvidenceStored(Event, frozen=True, kw_only=True):
     """The bytes have come, with the digest that was declared; they wait to be looked into."""
 
+    district: str
     evidence_id: UUID
     owner_kind: str
     owner_id: UUID

@@ -139,13 +139,13 @@ async def finish(actor: Actor, upload: Upload, now: datetime) -> None:
         if good:
             await store.lock_contents([sha256])
             await store.add_file(new_id(), sha256, upload.length, now)
-            await hand_over(await store.lock_awaiting(sha256, actor.id), now)
+            await hand_over(actor.district, await store.lock_awaiting(sha256, actor.id), now)
     path.unlink(missing_ok=True)
     if not good:
         raise DigestMismatch(declared_sha256=upload.sha256, sha256=sha256)
 
 
-async def hand_over(waiting: list[Evidence], now: datetime) -> None:
+async def hand_over(district: str, waiting: list[Evidence], now: datetime) -> None:
     """The bytes of this evidence are here: note it and wake whoever looks into them, in the caller's transaction."""
     for evidence in waiting:
         await store.save_state(rules.stored(evidence, now))
@@ -155,6 +155,7 @@ async def hand_over(waiting: list[Evidence], now: datetime) -> None:
                 id=new_id(),
                 at=now,
                 actor=one.uploader,
+                district=district,
                 evidence_id=one.id,
                 owner_kind=one.owner_kind,
                 owner_id=one.owner_id,
