@@ -7,8 +7,7 @@ from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
-from msgspec import Meta
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from app.kernel.actor import Actor
 from app.kernel.crs import Datum, Place
@@ -22,8 +21,9 @@ from grid.people import DutyShift, Person
 from grid.problems import TileNotFound
 from grid.queries import CellCollection, CellFeature, Whereabouts
 
-Limit = Annotated[int, Meta(ge=1, le=500)]
-Prefix = Annotated[str, Meta(pattern=r"^\d{0,15}$", description="code of an area 区域代码")]
+# Litestar enforces the bounds of a query parameter only when they stand in its own marker.
+Limit = Annotated[int, QueryParameter(ge=1, le=500)]
+Prefix = Annotated[str, QueryParameter(pattern=r"^[0-9]{0,15}$", description="code of an area 区域代码")]
 
 GRID: dict[str, Any] = {"action": "grid.read"}
 
@@ -35,6 +35,13 @@ def _page(request: Request[Any, Any, Any], rows: list[Any], limit: int, after: s
         following = dict(request.query_params.items()) | {"after": after, "limit": str(limit)}
         headers["Link"] = f'<{request.url.path}?{urlencode(following)}>; rel="next"'
     return Response(rows, headers=headers)
+
+
+def _moment(at: datetime | None, now: datetime) -> datetime:
+    """The moment asked for, or now; Invalid when it names no zone."""
+    if at is not None and at.tzinfo is None:
+        raise invalid("at", "时间须带时区", "a time needs its zone, such as 2026-11-23T12:00:00+08:00")
+    return at or now
 
 
 @get("/areas/{code:str}", opt=GRID, tags=["grid"])
@@ -57,7 +64,7 @@ async def cells_of(
     at: FromQuery[datetime | None] = None,
 ) -> CellCollection:
     """List the cells of an area as GeoJSON (WGS-84), now or at a moment."""
-    return await queries.cells_of(code, actor, at or now)
+    return await queries.cells_of(code, actor, _moment(at, now))
 
 
 @get("/cells/locate", opt={"action": "grid.locate"}, tags=["grid"])
@@ -108,7 +115,7 @@ async def cell_tile(
 ) -> Response[bytes]:
     """Give the cells in reach as a Mapbox vector tile `{y}.mvt` (layer `cells`), with an ETag."""
     row, dot, kind = tile.partition(".")
-    if not (row.isascii() and row.isdigit() and dot and kind == "mvt"):
+    if not (row.isascii() and row.isdigit() and len(row) < 9 and dot and kind == "mvt"):
         raise TileNotFound
     found = await queries.cell_tile(z, x, int(row), actor, now)
     headers = {"ETag": found.etag, "Cache-Control": "private, max-age=60", "Vary": "Authorization"}
@@ -123,9 +130,9 @@ async def organisations(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
     kind: FromQuery[Kind | None] = None,
-    area: FromQuery[Prefix] = "",
+    area: Prefix = "",
     after: FromQuery[str] = "",
-    limit: FromQuery[Limit] = 100,
+    limit: Limit = 100,
 ) -> Response[list[Organisation]]:
     """List living organisations by code, of one kind or area (and below) if named."""
     rows = await queries.organisations(actor, now, kind, area, after, limit)
@@ -171,7 +178,7 @@ async def people(
     now: NamedDependency[datetime],
     organisation: FromQuery[UUID | None] = None,
     after: FromQuery[UUID | None] = None,
-    limit: FromQuery[Limit] = 100,
+    limit: Limit = 100,
 ) -> Response[list[Person]]:
     """List people at work within reach, of one organisation or squad if named."""
     rows = await queries.people(actor, now, organisation, after, limit)
@@ -192,7 +199,7 @@ async def on_duty(
     at: FromQuery[datetime | None] = None,
 ) -> list[DutyShift]:
     """Tell who is on duty in an area or cell, now or at a moment; nearest areas first."""
-    return await queries.on_duty(code, actor, at or now)
+    return await queries.on_duty(code, actor, _moment(at, now))
 
 
 @post("/duty-shifts", opt={"action": "duty.manage"}, tags=["organisations"])

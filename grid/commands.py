@@ -24,9 +24,17 @@ from grid.organisations import Force, Kind, Organisation
 from grid.people import DutyShift, Person, SquadMember
 from grid.problems import CellsRefused, OrganisationCodeTaken, OrganisationEnded, OrganisationNotFound, PersonNotFound
 
-AreaCode = Annotated[str, Meta(pattern=r"^(\d{6}|\d{9}|\d{12}|\d{15})$", description="6, 9, 12 or 15 digits 区域代码")]
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
-OrganisationCode = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+AreaCode = Annotated[
+    str,
+    Meta(
+        pattern=r"^([0-9]{6}|[0-9]{9}|[0-9]{12}|[0-9]{15})$",
+        max_length=15,
+        description="6, 9, 12 or 15 digits 区域代码",
+    ),
+]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
+OrganisationCode = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", max_length=64)]
+Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class ImportReport(Struct, frozen=True, kw_only=True):
@@ -83,8 +91,8 @@ class NewShift(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     person: UUID
     organisation: UUID
     area: AreaCode
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: Instant
+    ends_at: Instant
 
 
 async def import_areas(
@@ -207,6 +215,8 @@ async def _errors(new: NewOrganisation, now: datetime) -> list[FieldError]:
                 "force", ("力量单位和班组须有力量，其他单位没有", "force units and teams have a force, no other")
             )
         )
+    if new.code != new.code.strip():
+        errors.append(FieldError("code", ("代码前后有空白", "the code begins or ends with white space")))
     if not await store.area_names([new.area]):
         errors.append(FieldError("area", ("没有这个区域", "there is no such area")))
     parent = None if new.parent is None else (await facts.directory(now)).get(new.parent)
@@ -243,6 +253,10 @@ async def plan_shift(new: NewShift, actor: Actor) -> DutyShift:
             errors.append(
                 FieldError("ends_at", ("班次须在开始后24小时内结束", "a shift ends within 24 hours of its start"))
             )
+        if areas.level_of(new.area) is None:
+            errors.append(FieldError("area", ("不是区域代码", "not the code of an area")))
+        if not 2000 <= new.starts_at.year < 2200:
+            errors.append(FieldError("starts_at", ("年份超出范围", "the year is out of range")))
         if not await store.people([new.person]):
             errors.append(FieldError("person", ("没有这个人员", "there is no such person")))
         if (await facts.directory(new.starts_at)).get(new.organisation) is None:

@@ -25,7 +25,7 @@ MAX_FEATURES = 20_000
 class Properties(Struct, frozen=True):
     """Properties of a feature: the cell's code; others are ignored."""
 
-    code: str = ""
+    code: str | int = ""
 
 
 class Geometry(Struct, frozen=True):
@@ -95,7 +95,7 @@ class Survey(Struct, frozen=True, kw_only=True):
 
 def codes(collection: FeatureCollection) -> list[str]:
     """The code each feature claims, in order; empty where it claims none."""
-    return [feature.properties.code if feature.properties else "" for feature in collection.features]
+    return [str(feature.properties.code) if feature.properties else "" for feature in collection.features]
 
 
 def villages(collection: FeatureCollection) -> list[str]:

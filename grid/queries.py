@@ -14,7 +14,7 @@ from app.kernel import db
 from app.kernel.actor import Actor
 from app.kernel.crs import Place
 from grid import facts, store
-from grid.areas import LENGTHS, Area
+from grid.areas import Area, Level, level_of
 from grid.cells import Cell, Reason
 from grid.organisations import Kind, Organisation
 from grid.people import DutyShift, Person
@@ -81,6 +81,8 @@ def _feature(cell: Cell) -> CellFeature:
 async def area(code: str, actor: Actor) -> Area:
     """A district, town or village; AreaNotFound when there is none in reach."""
     scope.require(actor, "grid.read", Ownership(area=code), AreaNotFound())
+    if level_of(code) is None:
+        raise AreaNotFound
     async with db.transaction(actor.district):
         found = await store.area(code)
     if found is None:
@@ -105,6 +107,8 @@ async def cells_of(code: str, actor: Actor, at: datetime) -> CellCollection:
 async def cell(code: str, actor: Actor) -> CellFeature:
     """A cell, ended or not, as a GeoJSON feature; CellNotFound when there is none in reach."""
     scope.require(actor, "grid.read", Ownership(area=code), CellNotFound())
+    if level_of(code) is not Level.CELL:
+        raise CellNotFound
     async with db.transaction(actor.district):
         found = await store.cell(code)
     if found is None:
@@ -209,7 +213,7 @@ async def person(person_id: UUID, actor: Actor, now: datetime) -> Person:
 async def on_duty(code: str, actor: Actor, at: datetime) -> list[DutyShift]:
     """Who is on duty at a place and time."""
     scope.require(actor, "duty.read", Ownership(area=code), AreaNotFound())
-    if len(code) not in LENGTHS:
+    if level_of(code) is None:
         raise AreaNotFound
     async with db.transaction(actor.district):
         return await facts.on_duty(code, at)

@@ -198,3 +198,63 @@ async def test_an_organisation_is_founded_and_ended_over_http(client: Client) ->
     assert (ended.status_code, ended.json()["successor"]) == (200, str(OTHER.id))
     assert (await admin.post("/organisations", json=new)).status_code == 409
     assert (await client(Role.TOWN_CENTRE, TOWN).post("/organisations", json=new)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/areas/%00",
+        "/areas/x/children",
+        "/areas/３３０１０９",
+        "/cells/%00",
+        "/cells/1",
+        "/areas/1/duty",
+        "/tiles/cells/1/1/" + "9" * 5000 + ".mvt",
+        "/areas/330109/cells?at=2026-11-23T12:00:00",
+        "/areas/330109/duty?at=yesterday",
+        "/organisations?limit=0",
+        "/organisations?area=x",
+        "/people?after=1",
+        "/cells/locate?lon=nan&lat=30&datum=wgs84",
+        "/cells/locate?lon=120&lat=30&datum=mars",
+    ],
+)
+async def test_nonsense_is_refused_and_never_an_error_of_the_server(client: Client, path: str) -> None:
+    answer = await client().get(path)
+    assert answer.status_code in (400, 404, 422), answer.text
+    assert answer.headers["content-type"].startswith("application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/organisations", {"kind": "department", "name": "\x00", "code": "example", "area": DISTRICT}),
+        ("/organisations", {"kind": "department", "name": "示例局", "code": "example\n", "area": DISTRICT}),
+        ("/organisations", {"kind": "department", "name": "示例局", "code": "example", "area": "330109\n"}),
+        ("/cells/import?datum=wgs84", {"type": "FeatureCollection", "features": {}}),
+        ("/cells/import?datum=wgs84", {"type": "Topology"}),
+        (
+            "/duty-shifts",
+            {
+                "person": str(PEOPLE[0].id),
+                "organisation": str(POLICE.id),
+                "area": TOWN,
+                "starts_at": "0001-01-01T00:00:00+14:00",
+                "ends_at": "0001-01-01T01:00:00+14:00",
+            },
+        ),
+        (
+            "/duty-shifts",
+            {
+                "person": str(PEOPLE[0].id),
+                "organisation": str(POLICE.id),
+                "area": TOWN,
+                "starts_at": "2026-11-23T00:00:00",
+                "ends_at": "2026-11-23T01:00:00",
+            },
+        ),
+    ],
+)
+async def test_bodies_that_make_no_sense_are_refused(client: Client, path: str, body: dict[str, Any]) -> None:
+    answer = await client().post(path, json=body)
+    assert answer.status_code in (400, 422), answer.text

@@ -6,7 +6,6 @@ from pathlib import Path
 from app.demo import accounts, load
 from app.demo.accounts import DemoFile
 from app.demo.district.places import DISTRICT
-from app.identity import cipher
 from app.identity import commands as identity
 from app.kernel import db
 from grid import facts
@@ -19,8 +18,6 @@ def quiet(what: str, done: int, of: int) -> None:
 
 
 async def test_the_district_is_loaded_once_and_its_accounts_work(committed: str) -> None:
-    cipher.configure("test", {"test": bytes(32)})
-    identity.configure(bytes(32))
     loaded = await load.district("small", NOW, quiet)
     assert loaded.fresh
     assert loaded.accounts is not None
