@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from random import Random
 
 import shapely
-from msgspec import Struct
 from shapely import MultiPolygon
 
 from app.demo.district import places
 from app.demo.district.places import DISTRICT
 from app.kernel import db
+from bench.figure import Figure
+from bench.platform import Context
 from grid import commands, facts
 from grid.cells import CellIndex, Located, Point
 
@@ -19,21 +20,11 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 BATCH = 1_000
 
 
-class Figure(Struct, frozen=True, kw_only=True):
-    """A measured value beside what the bare tool reaches in the same run."""
-
-    name: str
-    value: float
-    unit: str
-    floor: float | None = None
-    floor_name: str = ""
-
-
-async def run(database_url: str) -> list[Figure]:
-    """Measure on a migrated database that holds no cells yet. Raises AssertionError when two forms disagree."""
+async def run(context: Context) -> list[Figure]:
+    """Points a second. Raises AssertionError when two forms disagree."""
     made = places.build()
     points = _points(made.boundaries[DISTRICT], 200_000)
-    db.configure(database_url)
+    db.configure(await context.database())
     await db.start(1, 2)
     try:
         await commands.settle(
