@@ -15,7 +15,7 @@ from app import reach, settings
 from app.kernel import actor, clock, db
 from app.kernel.problem import FieldError, Invalid, Problem
 from app.settings import Settings
-from scoring.teams import commands, engine, fact, period, scheme
+from scoring.teams import commands, engine, fact, period, period_commands, scheme
 from scoring.teams.engine import Evaluation, Score
 
 T = TypeVar("T")
@@ -133,7 +133,7 @@ def recompute(period_code: str, scheme_code: str | None, district: str | None, a
 def verify(run_id: UUID, district: str | None, as_json: bool) -> None:
     """Compute a run again from what it names; exit code 1 when it does not come out to the byte."""
     chosen = settings.load()
-    found = _connected(chosen, commands.verify(run_id, district or chosen.district))
+    found = _connected(chosen, period_commands.verify(run_id, district or chosen.district))
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:

@@ -13,12 +13,13 @@ from msgspec import Meta, Struct
 from app.identity import scope
 from app.kernel.actor import Actor
 from app.kernel.problem import Text
-from scoring.teams import commands, hearing, reading
+from scoring.teams import commands, hearing, period_commands, reading
 from scoring.teams.appeals import NO_NUL, Appeal, Decision
-from scoring.teams.commands import Verification
 from scoring.teams.computing import Computed
 from scoring.teams.hearing import Contest
 from scoring.teams.measures import MEASURES
+from scoring.teams.period import named
+from scoring.teams.period_commands import Verification
 from scoring.teams.reading import ScoreDetail
 from scoring.teams.scorestore import FactView, Run, ScoreView
 from scoring.teams.store import PeriodState
@@ -142,7 +143,7 @@ async def list_scores(
     limit: FromQuery[Limit] = 200,
 ) -> Response[list[ScoreView]]:
     """List the scores of a period that I may see: by scheme and peer group, the best first. Persons are not scored."""
-    code = commands.parse_period(period).code
+    code = named(period).code
     rows = await reading.scores(code, actor, force, level, after, limit)
     return _page(request, rows, limit, str(rows[-1].id) if rows else "")
 
@@ -179,7 +180,7 @@ async def read_run(run_id: FromPath[UUID], actor: NamedDependency[Actor]) -> Run
 async def verify_run(run_id: FromPath[UUID], actor: NamedDependency[Actor]) -> Verification:
     """Compute a run again from what it names and say whether it comes out to the byte."""
     scope.require_any(actor, "score.compute")
-    return await commands.verify(run_id, actor.district)
+    return await period_commands.verify(run_id, actor.district)
 
 
 @post("/scoring/periods/{period:str}/recompute", opt={"action": "score.compute"}, tags=TAGS, status_code=200)
@@ -200,7 +201,7 @@ async def freeze_period(
 ) -> PeriodState:
     """Pin the facts of a period: what is recorded from now on no longer counts."""
     scope.require_any(actor, "score.compute")
-    return await commands.freeze_period(period, actor, now)
+    return await period_commands.freeze_period(period, actor, now)
 
 
 @post("/scoring/periods/{period:str}/invite", opt={"action": "score.compute"}, tags=TAGS, status_code=200)
@@ -212,7 +213,7 @@ async def invite_appeals(
 ) -> PeriodState:
     """Open the time for appeals of a frozen period."""
     scope.require_any(actor, "score.compute")
-    return await commands.invite_appeals(period, data.until, actor, now)
+    return await period_commands.invite_appeals(period, data.until, actor, now)
 
 
 @post("/scoring/periods/{period:str}/lock", opt={"action": "score.compute"}, tags=TAGS, status_code=200)
@@ -221,7 +222,7 @@ async def lock_period(
 ) -> PeriodState:
     """Fix the scores of a period for good, with the upheld appeals; after the time for appeals."""
     scope.require_any(actor, "score.compute")
-    return await commands.lock_period(period, actor, now)
+    return await period_commands.lock_period(period, actor, now)
 
 
 @post("/scoring/periods/{period:str}/reopen", opt={"action": "score.compute"}, tags=TAGS, status_code=200)
@@ -233,13 +234,13 @@ async def reopen_period(
 ) -> PeriodState:
     """Let the facts of a locked period count again, for a reason and until a time; the locked runs stay."""
     scope.require_any(actor, "score.compute")
-    return await commands.reopen_period(period, data.reason, data.until, actor, now)
+    return await period_commands.reopen_period(period, data.reason, data.until, actor, now)
 
 
 @get("/scoring/periods/{period:str}/appeals", opt={"action": "score.read"}, tags=TAGS)
 async def list_appeals(period: FromPath[str], actor: NamedDependency[Actor]) -> list[Appeal]:
     """List the appeals of a period that I may see, oldest first, with who raised and who decided each."""
-    return await reading.appeals_of_period(commands.parse_period(period).code, actor)
+    return await reading.appeals_of_period(named(period).code, actor)
 
 
 @post("/scoring/appeals", opt={"action": "score.appeal"}, tags=TAGS)

@@ -14,10 +14,11 @@ from scoring.teams.emissions import Emission, emissions
 from scoring.teams.engine import Evaluation
 from scoring.teams.events import ScoresComputed
 from scoring.teams.measures import registry_hash
-from scoring.teams.period import Period
+from scoring.teams.period import LIVE, Period
 from scoring.teams.ranking import Standing, places
 from scoring.teams.scheme import Scheme
 from scoring.teams.scorestore import Run, Scored
+from scoring.teams.store import PeriodState
 from scoring.teams.versions import SchemeVersion
 
 
@@ -31,6 +32,11 @@ class Computed(Struct, frozen=True, kw_only=True):
     moved: tuple[str, ...]
     watermark: datetime
     output_digest: str
+
+
+def watermark(state: PeriodState, now: datetime) -> datetime:
+    """Return up to when facts count: the present while a period is live, else the moment of its freeze."""
+    return now if state.state in LIVE or state.watermark is None else state.watermark
 
 
 class _Result(Struct, frozen=True):

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
+from app.kernel.problem import invalid
 from scoring.teams.predicates import Window
 
 Length = Literal["month", "quarter", "year"]
@@ -70,6 +71,14 @@ def parse(code: str) -> Period:
             number = int(found[2]) if found[2] else 1
             return Period(code, length, date(int(found[1]), (number - 1) * months + 1, 1), months)
     raise ValueError(f"not a period: {code!r} (2026-10, 2026-Q4 or 2026)")
+
+
+def named(code: str) -> Period:
+    """Return the period of that name; Invalid, for people, when it is none."""
+    try:
+        return parse(code)
+    except ValueError:
+        raise invalid("period", "应为 2026-10、2026-Q4 或 2026", "expected 2026-10, 2026-Q4 or 2026") from None
 
 
 def holding(moment: datetime, length: Length, zone: tzinfo) -> Period:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.kernel import db
 from app.kernel import fact as kernel
 from app.kernel.actor import Actor, Membership, Role
-from scoring.teams import commands, fact, period, scheme
+from scoring.teams import commands, fact, period, period_commands, scheme
 from scoring.teams.computing import Computed
 from scoring.teams.fact import Fact
 from scoring.teams.store import PeriodState
@@ -123,4 +123,4 @@ async def frozen(now: datetime = NOVEMBER) -> PeriodState:
     await published()
     await store_facts(example_facts())
     await computed(now)
-    return await commands.freeze_period("2026-10", CENTRE, now)
+    return await period_commands.freeze_period("2026-10", CENTRE, now)

@@ -9,7 +9,7 @@ import pytest
 
 from app.kernel import db
 from app.kernel.problem import Invalid
-from scoring.teams import commands, engine, scheme, scorestore, store
+from scoring.teams import commands, engine, period_commands, scheme, scorestore, store
 from scoring.teams.computing import Computed
 from scoring.teams.period import State
 from scoring.teams.problems import (
@@ -186,7 +186,7 @@ async def test_new_facts_move_their_team_without_a_mark_and_ranks_follow(distric
     facts = await db.fetch("select * from fact")
     batch = engine.evaluate([msgspec.convert(dict(f), type=type(late)) for f in facts], example_scheme(), OCTOBER)
     assert await stored(done) == batch
-    assert (await commands.verify(done.run, district)).findings == ()
+    assert (await period_commands.verify(done.run, district)).findings == ()
 
 
 async def test_a_marked_subject_is_computed_and_the_mark_is_gone(district: str):
@@ -225,8 +225,8 @@ async def test_two_workers_at_once_compute_once(committed: str):
 
 async def locked(now: datetime = NOVEMBER) -> PeriodState:
     await frozen(now)
-    await commands.invite_appeals("2026-10", now + timedelta(days=3), CENTRE, now)
-    return await commands.lock_period("2026-10", CENTRE, now + timedelta(days=4))
+    await period_commands.invite_appeals("2026-10", now + timedelta(days=3), CENTRE, now)
+    return await period_commands.lock_period("2026-10", CENTRE, now + timedelta(days=4))
 
 
 async def test_a_period_is_frozen_appealed_locked_and_every_step_is_on_record(district: str):
@@ -245,15 +245,15 @@ async def test_steps_out_of_order_are_refused_with_what_is_possible(district: st
     await store_facts(example_facts())
     await computed()
     with pytest.raises(PeriodStepRefused) as refusal:
-        await commands.lock_period("2026-10", CENTRE, NOVEMBER)
+        await period_commands.lock_period("2026-10", CENTRE, NOVEMBER)
     assert refusal.value.facts == {"state": "open", "possible": ["freeze"]}
 
 
 async def test_nothing_is_locked_before_the_time_for_appeals_is_over(district: str):
     await frozen()
-    await commands.invite_appeals("2026-10", NOVEMBER + timedelta(days=3), CENTRE, NOVEMBER)
+    await period_commands.invite_appeals("2026-10", NOVEMBER + timedelta(days=3), CENTRE, NOVEMBER)
     with pytest.raises(PeriodStepRefused):
-        await commands.lock_period("2026-10", CENTRE, NOVEMBER + timedelta(days=2))
+        await period_commands.lock_period("2026-10", CENTRE, NOVEMBER + timedelta(days=2))
 
 
 async def test_a_fact_recorded_after_the_freeze_changes_nothing_until_reopened(district: str):
@@ -262,12 +262,12 @@ async def test_a_fact_recorded_after_the_freeze_changes_nothing_until_reopened(d
     later = NOVEMBER + timedelta(hours=3)
     await store_facts([made("case", "late", "team-01", recorded_at=later)])
     assert (await computed(later + timedelta(hours=1))).output_digest == before
-    await commands.invite_appeals("2026-10", later + timedelta(hours=2), CENTRE, later)
-    await commands.lock_period("2026-10", CENTRE, later + timedelta(days=1))
+    await period_commands.invite_appeals("2026-10", later + timedelta(hours=2), CENTRE, later)
+    await period_commands.lock_period("2026-10", CENTRE, later + timedelta(days=1))
     (run,) = await db.fetch("select output_digest from score_run where kind = 'locked'")
     assert run["output_digest"] == before
     reopening = later + timedelta(days=2)
-    await commands.reopen_period("2026-10", "补录", reopening + timedelta(days=1), CENTRE, reopening)
+    await period_commands.reopen_period("2026-10", "补录", reopening + timedelta(days=1), CENTRE, reopening)
     assert (await computed(reopening)).output_digest != before
     assert await db.fetchval("select count(*) from score_run where kind = 'locked'") == 1
 
@@ -282,7 +282,7 @@ async def test_a_locked_run_comes_out_again_to_the_byte(district: str):
     await locked()
     run = await db.fetchval("select id from score_run")
     await store_facts([made("case", "later", "team-01", recorded_at=NOVEMBER + timedelta(days=9))])
-    assert await commands.verify(run, district) == commands.Verification(run=run, sound=True, findings=())
+    assert await period_commands.verify(run, district) == period_commands.Verification(run=run, sound=True, findings=())
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ async def test_a_locked_run_comes_out_again_to_the_byte(district: str):
 async def test_tampering_is_found(district: str, tampering: str, finding: str):
     await locked()
     await db.execute(tampering)
-    found = await commands.verify(await db.fetchval("select id from score_run"), district)
+    found = await period_commands.verify(await db.fetchval("select id from score_run"), district)
     assert not found.sound
     assert any(finding in words for words in found.findings)
 
@@ -306,7 +306,7 @@ async def test_tampering_is_found(district: str, tampering: str, finding: str):
 async def test_a_run_of_an_engine_that_is_gone_says_so(district: str, monkeypatch: pytest.MonkeyPatch):
     await locked()
     monkeypatch.setattr(engine, "VERSION", "2")
-    found = await commands.verify(await db.fetchval("select id from score_run"), district)
+    found = await period_commands.verify(await db.fetchval("select id from score_run"), district)
     assert found.findings == ("engine version 1 is gone; this is 2",)
 
 
@@ -333,3 +333,24 @@ async def test_a_changed_scheme_does_not_touch_periods_before_it(district: str):
     await published(EXAMPLE.replace("2026-01-01", "2026-11-01").replace('"40"', '"50"'))
     assert (await computed()).output_digest == before.output_digest
     assert scheme.read(EXAMPLE).sha256 == example_scheme().sha256
+
+
+async def test_a_reopening_ends_by_itself(district: str):
+    await locked()
+    reopening = NOVEMBER + timedelta(days=9)
+    await period_commands.reopen_period("2026-10", "补录", reopening + timedelta(days=1), CENTRE, reopening)
+    assert await period_commands.freeze_expired(district, reopening + timedelta(hours=23)) == []
+    await commands.recompute_dirty(district, reopening + timedelta(days=1))
+    state = await store.period("2026-10")
+    assert state is not None
+    assert (state.state, state.watermark) == (State.FROZEN, reopening + timedelta(days=1))
+
+
+async def test_the_nightly_comparison_finds_a_drift_and_puts_it_right(district: str):
+    await published()
+    await store_facts(example_facts())
+    result = await computed()
+    assert [c.sound for c in await period_commands.check_live(district, NOVEMBER)] == [True]
+    await db.execute("update score_line set points = 0 where subject = 'team-01'")
+    assert [c.sound for c in await period_commands.check_live(district, NOVEMBER)] == [False]
+    assert (await period_commands.verify(result.run, district)).sound
