@@ -255,8 +255,8 @@ def _import_values(row: ImportRow, contact: str | None, now: datetime) -> tuple[
 async def cells_below(prefixes: Sequence[str], person: UUID) -> list[str]:
     """Return the area codes of households below the prefixes or planned for the person."""
     rows = await db.fetch(
-        "select h.area from unnest($1::text[]) as p(code) join household h on h.area ~>=~ p.code and h.area ~<~ p.code"
-        " || ':' where h.moved_out_at is null union select h.area from assignment a join household h"
+        "select h.area from unnest($1::text[]) as p(code) join household h on h.area ~>=~ p.code and h.area ~<~ (p.code"
+        " || ':') where h.moved_out_at is null union select h.area from assignment a join household h"
         " on h.id = a.household_id where a.person = $2 and a.state = 'planned' order by 1",
         list(prefixes),
         person,

@@ -1,0 +1,121 @@
+"""Recording visits: what each outcome does to the household and its next turn."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from app.kernel import db
+from app.kernel.ids import new_id
+from app.kernel.problem import Invalid
+from tests.visits import stage
+from tests.visits.stage import EVENING, MORNING, Stage
+from visits import commands, round_commands, store, visit_commands
+from visits.problems import HouseholdNotFound, QuestionnaireNotFound, VisitIdTaken, VisitNotFound
+from visits.proposal import MemberChoice, PlanRequest
+from visits.rounds import AssignmentState, Half
+from visits.visit import Outcome, VisitReport, moment
+from visits.visit_commands import Recorded
+
+
+@pytest.fixture
+async def on(district: str) -> Stage:
+    return await stage.build()
+
+
+async def record(on: Stage, report: VisitReport, **changes: object) -> Recorded:
+    visit_id = changes.pop("id", None) or new_id()
+    actor = changes.pop("actor", on.worker.actor)
+    when = moment(report.started_at, timedelta(), EVENING + timedelta(minutes=30))
+    return await visit_commands.record_visit(visit_id, report, when, actor, when.received_at)  # type: ignore[arg-type]
+
+
+def report(on: Stage, **changes: object) -> VisitReport:
+    plain = VisitReport(household=on.homes[0], outcome=Outcome.MET, started_at=EVENING)
+    return replace(plain, **changes)
+
+
+async def test_each_outcome_leaves_its_mark_on_the_household(on: Stage) -> None:
+    for home, outcome in zip(on.homes, [Outcome.REFUSED, Outcome.UNSAFE, Outcome.MOVED, Outcome.MET], strict=True):
+        await record(on, report(on, household=home, outcome=outcome))
+    refused, unsafe, moved, met = [await store.household(home) for home in on.homes]
+    assert refused.refused_at == EVENING
+    assert unsafe.unsafe_until == EVENING + timedelta(days=30)
+    assert moved.moved_out_at == EVENING
+    assert (met.last_visit_at, met.version) == (EVENING, 2)
+
+
+async def test_a_visit_that_arrives_late_does_not_overrule_a_newer_one(on: Stage) -> None:
+    await record(on, report(on))
+    await record(on, report(on, outcome=Outcome.MOVED, started_at=EVENING - timedelta(days=3)))
+    home = await store.household(on.homes[0])
+    assert (home.moved_out_at, home.last_visit_at) == (None, EVENING)
+    assert await db.fetchval("select count(*) from visit") == 2
+
+
+async def test_an_absent_household_is_tried_again_on_the_other_half_of_the_day_once(on: Stage) -> None:
+    round_ = await round_commands.plan_round(stage.new_round(on), on.leader.actor, MORNING)
+    mine = PlanRequest(members=(MemberChoice(person=on.worker.actor.id),))
+    await round_commands.assign(round_.id, mine, on.leader.actor, MORNING)
+    first = await record(on, report(on, outcome=Outcome.ABSENT))
+    turns = {each.id: each for each in await round_commands.list_assignments(round_.id, None, on.leader.actor)}
+    assert first.retry is not None
+    retry = turns[first.retry]
+    assert (retry.half, retry.state, retry.person) == (Half.DAY, AssignmentState.PLANNED, on.worker.actor.id)
+    assert retry.retry_of == first.visit.assignment_id
+    second = await record(on, report(on, outcome=Outcome.ABSENT, started_at=EVENING + timedelta(hours=15)))
+    assert (second.visit.assignment_id, second.visit.half, second.retry) == (retry.id, Half.DAY, None)
+    due = await db.fetch("select version, done_at from fact where fact_id = $1", f"assignment:{retry.id}")
+    assert [(row["version"], row["done_at"]) for row in due] == [(1, None), (2, None)]
+
+
+async def test_a_household_that_was_met_is_a_due_visit_that_is_done(on: Stage) -> None:
+    round_ = await round_commands.plan_round(stage.new_round(on), on.leader.actor, MORNING)
+    mine = PlanRequest(members=(MemberChoice(person=on.worker.actor.id),))
+    await round_commands.assign(round_.id, mine, on.leader.actor, MORNING)
+    made = await record(on, report(on))
+    fact = await db.fetchrow(
+        "select done_at, due_at, team, force from fact where fact_id = $1 order by version desc limit 1",
+        f"assignment:{made.visit.assignment_id}",
+    )
+    assert fact is not None
+    assert tuple(fact) == (EVENING, EVENING + timedelta(days=4, hours=2), str(on.team), "grid")
+
+
+async def test_the_same_visit_again_changes_nothing_and_its_id_belongs_to_it(on: Stage) -> None:
+    visit_id = new_id()
+    first = await record(on, report(on), id=visit_id)
+    assert (await record(on, report(on), id=visit_id)).visit == first.visit
+    with pytest.raises(VisitIdTaken):
+        await record(on, report(on, household=on.homes[1]), id=visit_id)
+    assert await db.fetchval("select count(*) from visit") == 1
+
+
+async def test_answers_are_checked_against_the_version_they_were_given_to(on: Stage) -> None:
+    with pytest.raises(QuestionnaireNotFound):
+        await record(on, report(on, questionnaire="night", questionnaire_version=2, answers={"gas_safe": True}))
+    with pytest.raises(Invalid) as refused:
+        await record(on, report(on, questionnaire="night", questionnaire_version=1, answers={"other": 1}))
+    assert [error.field for error in refused.value.errors] == ["answers.gas_safe", "answers.other"]
+    absent = report(on, outcome=Outcome.ABSENT, questionnaire="night", questionnaire_version=1)
+    assert (await record(on, absent)).visit.outcome is Outcome.ABSENT
+
+
+async def test_what_is_refused_leaves_nothing_behind(on: Stage) -> None:
+    with pytest.raises(HouseholdNotFound):
+        await record(on, report(on), actor=on.outsider.actor)
+    assert await db.fetchval("select count(*) from visit") == 0
+    assert (await commands.get_household(on.homes[0], on.leader.actor)).version == 1
+
+
+async def test_a_visit_is_read_by_its_person_and_those_above_only(on: Stage) -> None:
+    made = (await record(on, report(on))).visit
+    assert (await visit_commands.show_visit(made.id, on.worker.actor)).visit == made
+    assert (await visit_commands.show_visit(made.id, on.leader.actor)).visit == made
+    assert [each.id for each in await visit_commands.list_visits(on.leader.actor, None, None, None, 10)] == [made.id]
+    for stranger in (on.other.actor, on.outsider.actor):
+        with pytest.raises(VisitNotFound):
+            await visit_commands.show_visit(made.id, stranger)
+        assert await visit_commands.list_visits(stranger, None, None, None, 10) == []
+    with pytest.raises(VisitNotFound):
+        await visit_commands.evidence_link(made.id, new_id(), "320", on.worker.actor, EVENING)
