@@ -79,7 +79,7 @@ def _read(file: Path) -> FeatureCollection:
     try:
         content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         return msgspec.json.decode(content.removeprefix(b"\xef\xbb\xbf"), type=FeatureCollection)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise click.ClickException(f"{file} is not a GeoJSON FeatureCollection 不是 GeoJSON: {error}") from None
 
 

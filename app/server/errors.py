@@ -97,6 +97,11 @@ def on_http_exception(request: AnyRequest, error: HTTPException) -> Response[byt
     return answer(request, kind(headers=dict(error.headers or {})))
 
 
+def on_endless(request: AnyRequest, error: RecursionError) -> Response[bytes]:
+    """Answer content nested deeper than anything means."""
+    return answer(request, problem.Unreadable(("嵌套过深", "nested too deeply")))
+
+
 def on_database(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Answer 503 with Retry-After when the database or the queue does not; retrying is safe."""
     logger.warning("unavailable", extra={"error": type(error).__name__, "cause": str(error)[:200]})
@@ -118,6 +123,7 @@ handlers: dict[int | type[Exception], Any] = {
     NotFoundException: on_http_exception,
     PermissionDeniedException: on_http_exception,
     HTTPException: on_http_exception,
+    RecursionError: on_endless,
     RedisError: on_database,
     asyncpg.CannotConnectNowError: on_database,
     asyncpg.AdminShutdownError: on_database,

@@ -258,3 +258,11 @@ async def test_nonsense_is_refused_and_never_an_error_of_the_server(client: Clie
 async def test_bodies_that_make_no_sense_are_refused(client: Client, path: str, body: dict[str, Any]) -> None:
     answer = await client().post(path, json=body)
     assert answer.status_code in (400, 422), answer.text
+
+
+async def test_coordinates_nested_without_end_are_refused(client: Client) -> None:
+    deep = b"[" * 50_000 + b"]" * 50_000
+    body = b'{"type":"FeatureCollection","features":[{"geometry":{"type":"Polygon","coordinates":' + deep + b"}}]}"
+    headers = {"Content-Type": "application/json"}
+    answer = await client().post("/cells/import?datum=wgs84", content=body, headers=headers)
+    assert answer.status_code == 400
