@@ -1,5 +1,6 @@
 """The one place where packages are put together: routes, event → subscribers, schedules, settings."""
 
+import hmac
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,13 +13,23 @@ from app.identity import commands as identity
 from app.kernel.actor import Actor
 from app.kernel.event import Event
 from app.settings import Settings
+from grid import api as grid_api
+from media import api as media_api
+from media import commands as media
+from media import configuration as media_configuration
+from media import upload_commands
+from media.events import EvidenceStored
 from tasks.cases import api as cases_api
-from tasks.cases import sweeping
+from tasks.cases import sweeping, trail
 from tasks.channels import api as channels_api
 from tasks.channels import commands as channels
 from tasks.channels.mini_program import Endpoint
+from tasks.sensing import api as sensing_api
+from tasks.sensing import commands as sensing
+from tasks.sensing import watch_commands as sensing_watch
+from tasks.sensing.events import ReadingsRecorded
 
-ROUTES: list[Any] = [*identity_api.routes, *cases_api.routes, *channels_api.routes]
+ROUTES: list[Any] = [*identity_api.routes, *grid_api.routes, *cases_api.routes, *channels_api.routes, *media_api.routes]
 """Handlers mounted below /v1."""
 
 ROOT_ROUTES: list[Any] = []
@@ -34,7 +45,9 @@ class Slow(Struct, frozen=True):
     call: Subscriber
 
 
-SUBSCRIBERS: dict[type[Event], dict[str, Subscriber | Slow]] = {}
+SUBSCRIBERS: dict[type[Event], dict[str, Subscriber | Slow]] = {
+    EvidenceStored: {"media.check": Slow(media.check_stored)},
+}
 """Event → name of the subscriber → what it does. Names are kept with the event: do not reuse one for other work."""
 
 Job = Callable[[str, datetime], Awaitable[object]]
@@ -42,18 +55,24 @@ Job = Callable[[str, datetime], Awaitable[object]]
 
 SCHEDULES: dict[str, tuple[timedelta, Job]] = {
     "identity.tidy": (timedelta(hours=1), identity.tidy),
+    "media.sweep": (timedelta(minutes=10), upload_commands.sweep),
     "cases.sweep": (timedelta(minutes=1), sweeping.sweep),
+    "cases.daily_root": (timedelta(hours=1), trail.seal_day),
+    "sensing.sweep": (timedelta(seconds=2), sensing_watch.sweep),
+    "sensing.days": (timedelta(hours=6), sensing.open_days),
 }
 """Name → how often and what; each runs once per district however many workers there are."""
 
 
 async def device_of(district: str, key: str, now: datetime) -> Actor | None:
     """Return the actor of a sensor's or gateway's key, or None for a key nobody holds."""
-    return None
+    return await sensing.authenticate(district, key, now)
 
 
 def configure(settings: Settings) -> None:
     """Hand the packages the settings they need; call once in each process before anything else."""
     cipher.configure(*settings.cipher_key_table())
     identity.configure(settings.jwt_key_bytes())
+    link_key = hmac.digest(settings.jwt_key_bytes(), b"media links", "sha256")
+    media_configuration.configure(settings.media_url, link_key)
     channels.configure(Endpoint(settings.mini_program_url, settings.mini_program_app_id, settings.mini_program_secret))
