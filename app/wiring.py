@@ -29,7 +29,14 @@ from tasks.sensing import commands as sensing
 from tasks.sensing import watch_commands as sensing_watch
 from tasks.sensing.events import ReadingsRecorded
 
-ROUTES: list[Any] = [*identity_api.routes, *grid_api.routes, *cases_api.routes, *channels_api.routes, *media_api.routes]
+ROUTES: list[Any] = [
+    *identity_api.routes,
+    *grid_api.routes,
+    *cases_api.routes,
+    *channels_api.routes,
+    *media_api.routes,
+    *sensing_api.routes,
+]
 """Handlers mounted below /v1."""
 
 ROOT_ROUTES: list[Any] = []
@@ -47,6 +54,7 @@ class Slow(Struct, frozen=True):
 
 SUBSCRIBERS: dict[type[Event], dict[str, Subscriber | Slow]] = {
     EvidenceStored: {"media.check": Slow(media.check_stored)},
+    ReadingsRecorded: {"sensing.evaluate": sensing_watch.on_readings},
 }
 """Event → name of the subscriber → what it does. Names are kept with the event: do not reuse one for other work."""
 
