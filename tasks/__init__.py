@@ -1,1 +1,1 @@
-"""Matters of the district: cases, the sensors and channels they come from, campaigns."""
+"""Tasks: cases, the channels they come by, sensing, campaigns."""

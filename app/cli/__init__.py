@@ -11,12 +11,14 @@ COMMANDS: dict[str, str] = {
     "grid": "grid",
     "jt808": "jt808",
     "sensing": "sensing",
+    "deadline": "deadline",
     "district": "district",
     "docs": "docs",
     "doctor": "doctor",
     "migrate": "migrate",
     "photo": "photo",
     "restore": "restore",
+    "route": "route",
     "run": "run",
     "score": "score",
     "serve": "serve",
@@ -24,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "settings": "settings",
     "status": "status",
     "stop": "stop",
+    "trail": "trail",
     "worker": "worker",
 }
 """Sub-command → module below `app.cli` that offers it as `command`."""

@@ -57,7 +57,7 @@ async def signal(source: str, external_id: str, said: Signal, actor: Actor, now:
         return None
 
 
-async def open(report: Report, actor: Actor, now: datetime) -> Case:
+async def open(report: Report, actor: Actor, now: datetime) -> Case:  # noqa: A001 – `intake.open` reads as what it is
     """Open one case in the caller's transaction, or return the one this report opened before.
 
     Invalid (every bad field) for an unknown item, a bad text or a time in the future.

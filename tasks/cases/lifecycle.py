@@ -158,9 +158,11 @@ def possible(s: Situation) -> list[dict[str, str]]:
     for leg in s.legs:
         at = structs.replace(s, leg=leg)
         parts = at.parts() if leg.open else frozenset[Part]()
-        for on in o.LEG_ORDERS:
-            if parts and any(row.who & parts and _passes(row, at, None) for row in rows_for(at, on)):
-                found.append({"command": o.name_of(on), "leg": str(leg.id)})
+        found += [
+            {"command": o.name_of(on), "leg": str(leg.id)}
+            for on in o.LEG_ORDERS
+            if parts and any(row.who & parts and _passes(row, at, None) for row in rows_for(at, on))
+        ]
     return found
 
 

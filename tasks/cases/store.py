@@ -272,6 +272,11 @@ async def links_of(cases: Sequence[UUID]) -> dict[UUID, list[trace.Link]]:
     return found
 
 
+async def has_root(day: date) -> bool:
+    """Tell whether a day has its root."""
+    return await db.fetchval("select exists (select from case_root where day = $1)", day)
+
+
 async def write_root(day: date, cases: int, hash_: str, algorithm: str, now: datetime) -> None:
     """Keep the daily root; the first of a day stays."""
     await db.execute(
