@@ -43,4 +43,4 @@ def locked_until(failures: int, now: datetime) -> datetime | None:
     """Return until when an account waits after its n-th wrong password in a row: 30 s, doubling, at most an hour."""
     if failures < LOCK_AFTER:
         return None
-    return now + min(timedelta(seconds=30 * 2 ** (failures - LOCK_AFTER)), timedelta(hours=1))
+    return now + timedelta(seconds=min(30 * 2 ** min(failures - LOCK_AFTER, 10), 3600))

@@ -203,7 +203,7 @@ async def session_state(session: UUID, now: datetime) -> SessionState | None:
     """Return everything that decides on a request of this session, in one query."""
     row = await db.fetchrow(
         "select s.subject, s.kind, s.revoked_at, s.device, d.state as device_state,"
-        " coalesce(a.disabled_at is not null, c.erased_at is not null) as disabled,"
+        " coalesce(a.id, c.id) is null or a.disabled_at is not null or c.erased_at is not null as disabled,"
         " coalesce(a.must_change, false) as must_change,"
         " coalesce((select json_agg(json_build_object('role', m.role, 'organisation', m.organisation, 'area', m.area)"
         "   order by m.area, m.role) from membership m where m.account = s.subject and m.valid_from <= $2"

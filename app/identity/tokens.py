@@ -5,6 +5,7 @@ import secrets
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
@@ -15,6 +16,9 @@ from app.kernel.actor import ActorKind
 ACCESS_LIFE = timedelta(minutes=15)
 REFRESH_LIFE = timedelta(days=30)
 ALGORITHM = "HS256"
+
+
+_SHORT = {"subject": "sub", "session": "sid", "district": "dst", "kind": "knd", "expires": "exp"}
 
 
 class Claims(Struct, frozen=True, kw_only=True):
@@ -33,30 +37,17 @@ class BadToken(ValueError):
 
 def issue(claims: Claims, key: bytes) -> str:
     """Return a compact JWS (HS256) of the claims."""
+    content = msgspec.to_builtins(claims)
     return jwt.encode(
-        {"alg": ALGORITHM},
-        {
-            "sub": claims.subject.hex,
-            "sid": claims.session.hex,
-            "dst": claims.district,
-            "knd": claims.kind,
-            "exp": claims.expires,
-        },
-        OctKey.import_key(key),
+        {"alg": ALGORITHM}, {short: content[name] for name, short in _SHORT.items()}, OctKey.import_key(key)
     )
 
 
 def read(token: str, key: bytes, now: datetime) -> Claims:
     """Return the claims of a token that is whole and not expired at `now`; BadToken otherwise."""
     try:
-        claims = jwt.decode(token, OctKey.import_key(key), algorithms=[ALGORITHM]).claims
-        read_claims = Claims(
-            subject=UUID(claims["sub"]),
-            session=UUID(claims["sid"]),
-            district=claims["dst"],
-            kind=claims["knd"],
-            expires=claims["exp"],
-        )
+        found = jwt.decode(token, OctKey.import_key(key), algorithms=[ALGORITHM]).claims
+        read_claims = msgspec.convert({name: found[short] for name, short in _SHORT.items()}, Claims)
     except (JoseError, KeyError, ValueError, TypeError) as error:
         raise BadToken("not a token of ours") from error
     if read_claims.expires <= now.timestamp():

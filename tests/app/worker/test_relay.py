@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as QueueAway
 
 from app import doorbell, wiring
-from app.kernel import changes, db, outbox
+from app.kernel import changes, db
 from app.worker import delivery, jobs, relay
 from tests.tools import bells
 from tests.tools.bells import TowerBellRung
@@ -157,4 +157,3 @@ async def test_events_of_two_districts_are_delivered_each_in_its_own(tower: str)
     assert set((await bells.effects(tower, "quick", there)).values()) == {0}
     async with db.transaction("330110"):
         await db.execute("drop table bell_effect")
-    assert outbox.bells == []

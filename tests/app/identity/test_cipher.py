@@ -1,0 +1,73 @@
+"""Sealed fields: only the right key opens them, a changed sign is noticed, old keys go on opening."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.identity import cipher
+from app.identity.cipher import CannotOpen
+from tests.tools import people
+
+OLD, NEW = bytes(range(32)), bytes(range(32, 64))
+
+
+@pytest.fixture(autouse=True)
+def keys() -> Iterator[None]:
+    cipher.configure("2025", {"2025": OLD})
+    yield
+    cipher.configure("test", {"test": people.CIPHER_KEY})
+
+
+@given(st.text())
+def test_what_was_sealed_opens_again_and_never_looks_the_same_twice(plain: str) -> None:
+    token = cipher.seal(plain)
+    assert cipher.open_(token) == plain
+    assert token != cipher.seal(plain)
+    assert token.startswith("aes256gcm.2025.")
+
+
+def test_each_changed_sign_is_noticed() -> None:
+    token = cipher.seal("13800001234")
+    for n, sign in enumerate(token):
+        changed = token[:n] + ("A" if sign != "A" else "B") + token[n + 1 :]
+        with pytest.raises(CannotOpen):
+            cipher.open_(changed)
+
+
+@pytest.mark.parametrize("token", ["", ".", "..", "aes256gcm", "aes256gcm.2025.", "aes256gcm.2025.é", "13800001234"])
+def test_what_is_no_token_is_refused(token: str) -> None:
+    with pytest.raises(CannotOpen):
+        cipher.open_(token)
+
+
+def test_after_a_rotation_old_texts_open_and_new_ones_name_the_new_key() -> None:
+    before = cipher.seal("住户")
+    cipher.configure("2026", {"2026": NEW, "2025": OLD})
+    after = cipher.seal("住户")
+    assert (cipher.open_(before), cipher.open_(after)) == ("住户", "住户")
+    assert after.startswith("aes256gcm.2026.")
+    cipher.configure("2026", {"2026": NEW})
+    with pytest.raises(CannotOpen, match="'2025', which is not configured"):
+        cipher.open_(before)
+
+
+def test_a_text_moved_under_another_keys_name_does_not_open() -> None:
+    cipher.configure("a", {"a": OLD, "b": OLD})
+    token = cipher.seal("住户")
+    with pytest.raises(CannotOpen):
+        cipher.open_(token.replace("aes256gcm.a.", "aes256gcm.b."))
+
+
+@pytest.mark.parametrize(("current", "by_id"), [("a", {"b": OLD}), ("a", {"a": b"short"}), ("a", {"a": OLD, "b": b""})])
+def test_unfit_keys_are_refused_at_the_start(current: str, by_id: dict[str, bytes]) -> None:
+    with pytest.raises(ValueError, match="32 bytes each"):
+        cipher.configure(current, by_id)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"), [("13800001234", "138****1234"), ("张三", "张*"), ("张三丰", "张**"), ("x", "x*"), ("", "*")]
+)
+def test_a_mask_hides_the_middle(text: str, masked: str) -> None:
+    assert cipher.mask(text) == masked
