@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from app.supervisor import Program
 
@@ -16,6 +17,18 @@ def worker(count: int, environment: Mapping[str, str], log: str) -> list[Program
     """Worker processes."""
     command_line = (sys.executable, "-m", "app", "worker", "--processes", "1")
     return [Program(f"worker {number}", command_line, dict(environment), log) for number in range(1, count + 1)]
+
+
+DEMO_APP = "demo"
+"""App id of the mini-program in the demo: this machine stands in for its platform."""
+
+
+def stand_in(app_id: str, url: str, environment: Mapping[str, str], log: str) -> list[Program]:
+    """The demo's stand-in of the mini-program platform; nothing for a real app id."""
+    if app_id != DEMO_APP:
+        return []
+    command_line = (sys.executable, "-m", "app", "demo", "mini-program", "--port", str(urlsplit(url).port))
+    return [Program("mini-program stand-in", command_line, dict(environment), log)]
 
 
 def supervisor(fd: int) -> tuple[str, ...]:

@@ -62,6 +62,7 @@ def processes(given: Settings, listener_fd: int, environment: dict[str, str]) ->
     return [
         *programs.server(given.server_processes, listener_fd, environment, str(logs / "server.log")),
         *programs.worker(given.worker_processes, environment, str(logs / "worker.log")),
+        *programs.stand_in(given.mini_program_app_id, given.mini_program_url, environment, str(logs / "demo.log")),
     ]
 
 

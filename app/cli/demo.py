@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from app import settings, wiring
 from app.cli.progress import bars
-from app.demo import accounts, load
+from app.demo import accounts, load, mini_program
 from app.demo.accounts import DemoFile
 from app.demo.district.places import DISTRICT
 from app.kernel import clock, db
@@ -87,3 +87,6 @@ async def _tell(chosen: Settings, kind: str, loaded: load.Loaded, now: datetime)
     told = msgspec.structs.replace(known, base_url=chosen.base_url, ports=known.ports | ports)
     accounts.write(chosen.home, told)
     return told
+
+
+command.add_command(mini_program.command)

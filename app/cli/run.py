@@ -13,6 +13,7 @@ from app.cli.migrate import migrate
 from app.embedded.postgres import Postgres
 from app.embedded.valkey import Valkey
 from app.listening import listen
+from app.programs import DEMO_APP
 from app.reach import database
 from app.settings import Settings
 from app.supervisor import Supervisor
@@ -49,6 +50,8 @@ def _prepare(asked: Settings, environment: dict[str, str], demo: str | None) -> 
     click.echo("database and queue …")
     asked.home.mkdir(parents=True, exist_ok=True)
     running.start_services(asked.home, environment)
+    if demo is not None and not environment.get("ZJW_MINI_PROGRAM_APP_ID"):
+        environment |= _mini_program()
     given = settings.load(environment)
     environment |= _addresses(given)
     with database(given.database_url):
@@ -63,6 +66,13 @@ def _prepare(asked: Settings, environment: dict[str, str], demo: str | None) -> 
 
 def _addresses(given: Settings) -> dict[str, str]:
     return {"DATABASE_URL": given.database_url, "REDIS_URL": given.redis_url, "MEDIA_URL": given.media_url}
+
+
+def _mini_program() -> dict[str, str]:
+    """The demo's citizens sign in through a stand-in on a free port of this machine."""
+    with listen("127.0.0.1", 0) as probe:
+        port = probe.getsockname()[1]
+    return {"ZJW_MINI_PROGRAM_APP_ID": DEMO_APP, "ZJW_MINI_PROGRAM_URL": f"http://127.0.0.1:{port}"}
 
 
 def _detach(given: Settings, listener: socket.socket, environment: dict[str, str]) -> None:

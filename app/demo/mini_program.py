@@ -1,10 +1,9 @@
-"""A stand-in for the mini-program platform on this machine: answers `code2session` for made-up citizens, each code once.
+"""A stand-in for the mini-program platform: answers `code2session` for made-up citizens, each code once.
 
 Only the demo and tests start it; a real deployment asks the real platform (`ZJW_MINI_PROGRAM_URL`).
 """
 
 import hashlib
-import socket
 
 import click
 import uvicorn
@@ -51,9 +50,7 @@ def create_app() -> Litestar:
 
 
 @click.command("mini-program")
-@click.option("--fd", type=int, required=True, help="Number of the open listening socket.")
-def command(fd: int) -> None:
-    """Run the stand-in of the mini-program platform on an inherited socket."""
-    listener = socket.socket(fileno=fd)
-    server = uvicorn.Server(uvicorn.Config(create_app(), log_level="warning", access_log=False))
-    server.run(sockets=[listener])
+@click.option("--port", type=click.IntRange(1, 65535), required=True, help="Port on this machine.")
+def command(port: int) -> None:
+    """Run the stand-in of the mini-program platform."""
+    uvicorn.run(create_app(), host="127.0.0.1", port=port, log_level="warning", access_log=False)
