@@ -416,8 +416,20 @@ async def test_after_a_restore_everything_comes_again_under_a_new_epoch(on: Stag
 # Real concurrency
 
 
+async def connect(district: str, connections: int) -> None:
+    """Have that many connections open, so that what is started at once also runs at once."""
+    meeting = asyncio.Barrier(connections)
+
+    async def hold() -> None:
+        async with db.transaction(district):
+            await meeting.wait()
+
+    await asyncio.gather(*(hold() for _ in range(connections)))
+
+
 async def test_five_identical_pushes_at_once_have_one_effect_and_one_answer(committed: str) -> None:
     on = await stage.build()
+    await connect(committed, 5)
     demand = {"id": str(new_id()), "text": "楼道灯不亮（演示）"}
     push = stage.push(on, *(op("visit.record", visit_body(home, demands=[demand])) for home in on.homes[:1]))
     answers = await asyncio.gather(*(commands.push(push, on.worker.actor, LATER) for _ in range(5)))
@@ -429,6 +441,7 @@ async def test_five_identical_pushes_at_once_have_one_effect_and_one_answer(comm
 
 async def test_an_op_and_its_dependency_sent_at_once_over_two_connections_are_both_applied(committed: str) -> None:
     on = await stage.build()
+    await connect(committed, 12)
     pairs: list[tuple[Push, Push]] = []
     for _ in range(8):
         first, second = op("visit.record", visit_body(on.homes[0])), op("visit.record", visit_body(on.homes[1]))
@@ -442,6 +455,7 @@ async def test_an_op_and_its_dependency_sent_at_once_over_two_connections_are_bo
 
 async def test_pushes_that_share_ops_in_opposite_order_do_not_wait_for_each_other_for_ever(committed: str) -> None:
     on = await stage.build()
+    await connect(committed, 6)
     ops = [op("visit.record", visit_body(on.homes[n % 4])) for n in range(6)]
     answers = await asyncio.gather(
         *(commands.push(stage.push(on, *(ops if n % 2 else reversed(ops))), on.worker.actor, LATER) for n in range(6))
