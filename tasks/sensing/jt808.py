@@ -5,6 +5,7 @@ the exclusive or of header and body (JT/T 808-2019 §4.4). Bodies are read by `t
 """
 
 import re
+from functools import reduce
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -62,6 +63,8 @@ def unescape(frame: bytes) -> bytes:
     inner = frame[1:-1]
     if FLAG in inner:
         raise broken("flag", "帧内出现未转义的 7E", f"an unescaped 7E inside the frame, at byte {frame.index(FLAG, 1)}")
+    if ESCAPE not in inner:
+        return inner
     wrong = re.search(rb"\x7d(?![\x01\x02])", inner)
     if wrong is not None:
         raise broken(
@@ -78,10 +81,7 @@ def escape(content: bytes) -> bytes:
 
 def checksum(content: bytes) -> int:
     """Return the exclusive or of all bytes."""
-    total = 0
-    for byte in content:
-        total ^= byte
-    return total
+    return reduce(int.__xor__, content, 0)
 
 
 def bcd(digits: bytes, part: str) -> str:

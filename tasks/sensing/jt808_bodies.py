@@ -6,17 +6,19 @@ that shift is GCJ-02, and it is undone here, so `lat` and `lon` are WGS-84 degre
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from struct import Struct as Layout
 from typing import Any, Final
 
-from app.kernel.clock import SHANGHAI
 from app.kernel.crs import Datum, convert
 from tasks.sensing.jt808 import Message, bcd, broken
+from tasks.sensing.problems import BrokenFrame
 
 Fields = dict[str, Any]
 
 SOUTH, WEST, SHIFTED = 1 << 2, 1 << 3, 1 << 5
+BEIJING = timezone(timedelta(hours=8))
+"""Terminals send GMT+8, whatever the season (JT/T 808 §8)."""
 _POSITION = Layout(">IIIIHHH6s")
 
 
@@ -25,13 +27,17 @@ def _text(raw: bytes, encoding: str = "ascii") -> str:
     return raw.decode(encoding, errors="replace").strip("\x00 ")
 
 
+def _short(name: str, body: bytes, needed: int) -> BrokenFrame:
+    return broken(
+        "body", f"{name} 消息体过短", f"the body of {name} is too short: {len(body)} bytes of at least {needed}"
+    )
+
+
 def _take(body: bytes, sizes: Mapping[str, int], name: str) -> dict[str, bytes]:
     """Cut fixed fields off a body; BrokenFrame when it is too short."""
     needed = sum(sizes.values())
     if len(body) < needed:
-        raise broken(
-            "body", f"{name} 消息体过短", f"the body of {name} is too short: {len(body)} bytes of at least {needed}"
-        )
+        raise _short(name, body, needed)
     cut: dict[str, bytes] = {}
     at = 0
     for field, size in sizes.items():
@@ -96,7 +102,8 @@ def _when(raw: bytes) -> datetime | None:
     if digits == "0" * 12:
         return None
     try:
-        return datetime.strptime("20" + digits, "%Y%m%d%H%M%S").replace(tzinfo=SHANGHAI)
+        year, month, day, hour, minute, second = (int(digits[at : at + 2]) for at in range(0, 12, 2))
+        return datetime(2000 + year, month, day, hour, minute, second, tzinfo=BEIJING)
     except ValueError:
         raise broken("time", f"时间无效：{digits}", f"not a time: {digits}") from None
 
@@ -106,17 +113,19 @@ def _place(status: int, lat: int, lon: int) -> tuple[float, float, Datum]:
         raise broken("lat", f"纬度超出范围：{lat}", f"latitude out of range: {lat} millionths of a degree")
     if lon > 180_000_000:
         raise broken("lon", f"经度超出范围：{lon}", f"longitude out of range: {lon} millionths of a degree")
-    datum = Datum.GCJ02 if status & SHIFTED else Datum.WGS84
     north = (-lat if status & SOUTH else lat) / 1_000_000
     east = (-lon if status & WEST else lon) / 1_000_000
-    x, y = convert(east, north, datum, Datum.WGS84)
-    return x, y, datum
+    if not status & SHIFTED:
+        return east, north, Datum.WGS84
+    x, y = convert(east, north, Datum.GCJ02, Datum.WGS84)
+    return x, y, Datum.GCJ02
 
 
 def position_of(body: bytes) -> Fields:
     """Read a position: 28 bytes and additional items (number, length, value)."""
-    cut = _take(body, {"fixed": _POSITION.size}, "0x0200")
-    alarm, status, lat, lon, altitude, speed, direction, time = _POSITION.unpack(cut["fixed"])
+    if len(body) < _POSITION.size:
+        raise _short("0x0200", body, _POSITION.size)
+    alarm, status, lat, lon, altitude, speed, direction, time = _POSITION.unpack_from(body)
     x, y, datum = _place(status, lat, lon)
     at = _when(time)
     return {
@@ -131,7 +140,7 @@ def position_of(body: bytes) -> Fields:
         "speed_kmh": speed / 10,
         "direction": direction,
         "time": None if at is None else at.isoformat(),
-        "extra": _extra(cut["rest"]),
+        "extra": _extra(body[_POSITION.size :]),
     }
 
 
@@ -153,8 +162,11 @@ def _extra(rest: bytes) -> Fields:
         if len(rest) < 2 or len(rest) < 2 + rest[1]:
             raise broken("extra", "附加信息项不完整", f"an additional item is cut short: {rest.hex()}")
         number, value, rest = rest[0], rest[2 : 2 + rest[1]], rest[2 + rest[1] :]
-        name, size, read = _ITEMS.get(number, (f"0x{number:02X}", -1, float))
-        found[name] = read(int.from_bytes(value)) if len(value) == size else value.hex()
+        known = _ITEMS.get(number)
+        if known is not None and len(value) == known[1]:
+            found[known[0]] = known[2](int.from_bytes(value))
+        else:
+            found[f"0x{number:02X}" if known is None else known[0]] = value.hex()
     return found
 
 
