@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from app.kernel import db
-from app.kernel.actor import Actor, Membership, Role
+from app.kernel.actor import Actor, Membership, Role, system
 from app.kernel.ids import new_id
 from grid import store as grid_store
 from grid.organisations import Kind
@@ -17,6 +17,7 @@ from tasks.sensing.devices import Answer, Incoming, NewChannel, NewDevice
 from tests.grid.places import SIDE, SOUTH, WEST, organisation, settle
 
 DISTRICT, TOWN = "330109", "330109001"
+SYSTEM = system(DISTRICT, "sensing")
 NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
 RULE: dict[str, Any] = {
     "name": "underpass",
