@@ -68,12 +68,12 @@ async def _blocks(file: UploadFile) -> AsyncIterator[bytes]:
 
 
 @get(
-    "/media/{district:str}/{evidence_id:uuid}/{variant:str}",
+    "/media/{of_district:str}/{evidence_id:uuid}/{variant:str}",
     opt={"public": True, "uncompressed": True},
     tags=["evidence"],
 )
 async def show(
-    district: FromPath[Annotated[str, Meta(pattern="^[0-9]{6}$")]],
+    of_district: FromPath[Annotated[str, Meta(pattern="^[0-9]{6}$")]],
     evidence_id: FromPath[UUID],
     variant: FromPath[str],
     expires: FromQuery[int],
@@ -81,7 +81,7 @@ async def show(
     now: NamedDependency[datetime],
 ) -> Response[Any]:
     """Show evidence by a short-lived signed link, as its owner's pages hand out. Originals come as attachments."""
-    served = await commands.open_link(district, evidence_id, variant, expires, signature, now)
+    served = await commands.open_link(of_district, evidence_id, variant, expires, signature, now)
     return File(
         served.path,
         media_type=served.media_type,

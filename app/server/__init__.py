@@ -69,7 +69,12 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
             "probes": Provide(lambda: _probes(chosen, redis), sync_to_thread=False),
         },
         exception_handlers=errors.handlers,
-        compression_config=CompressionConfig(backend="brotli", brotli_gzip_fallback=True, minimum_size=1000),
+        compression_config=CompressionConfig(
+            backend="brotli",
+            brotli_gzip_fallback=True,
+            minimum_size=1000,
+            exclude_opt_key="uncompressed",  # pictures: nothing to gain
+        ),
         cors_config=CORSConfig(allow_origins=list(chosen.cors_origins)) if chosen.cors_origins else None,
         openapi_config=openapi.CONFIG,
         lifespan=[lifespan],
