@@ -18,11 +18,11 @@ from tasks.cases.model import Case, Leg, LegKind, LegState, State
 TAKEN_BACK = frozenset({LegState.RETURNED, LegState.WAIVED, LegState.RECALLED})
 
 
-def subject(organisation: UUID | None, person: UUID | None, case: Case, directory: Directory) -> dict[str, Any]:
+def subject(organisation: UUID | None, person: UUID | None, directory: Directory) -> dict[str, Any]:
     """Return for whom a leg's fact counts: its force, unit, team or department and town, ids as text."""
     found: dict[str, Any] = dict.fromkeys(("force", "force_unit", "team", "department", "town"))
     here = None if organisation is None else directory.get(organisation)
-    found["town"] = here.area[:9] if here is not None and len(here.area) >= 9 else case.town
+    found["town"] = here.area[:9] if here is not None and len(here.area) >= 9 else None
     seen: set[UUID] = set()
     while here is not None and here.id not in seen:
         seen.add(here.id)
@@ -62,7 +62,7 @@ def _leg_fact(
         done_at=done_at,
         attributes=_about(case) | {"leg": leg.kind.value, **attributes},
         recorded_at=now,
-        **subject(leg.organisation, leg.handler or leg.signer, case, directory),
+        **subject(leg.organisation, leg.handler or leg.signer, directory),
     )
 
 
@@ -225,7 +225,7 @@ def of_report(
         occurred_at=case.received_at,
         attributes=_about(case) | {"valid": case.state is not State.REJECTED},
         recorded_at=now,
-        **subject(organisation, reporter, case, directory),
+        **subject(organisation, reporter, directory),
     )
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from app.kernel.actor import Actor, Membership, Role, system
 from app.kernel.ids import new_id
 from grid.organisations import Directory, Force, Kind, Organisation
+from media.evidence import EvidenceRef
 from tasks.cases import catalogue, deadlines
 from tasks.cases.catalogue import Item
 from tasks.cases.model import Case, Leg, LegKind, LegState, Severity, State
@@ -122,6 +123,11 @@ def leg(
         "handle_limit": "1 work_day",
     }
     return Leg(**fields | changes)
+
+
+def photo() -> EvidenceRef:
+    """A photo named before its bytes arrive."""
+    return EvidenceRef(id=new_id(), sha256="b" * 64, size=10, media_type="image/jpeg")
 
 
 _numbers: Iterator[int] = count(5000)

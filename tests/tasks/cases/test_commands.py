@@ -1,0 +1,368 @@
+"""Commands on a real database: scenarios as a clerk tells them, repeats, versions, and who may see what."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from msgspec.structs import replace
+
+from app.kernel import db
+from app.kernel.actor import Actor
+from app.kernel.ids import new_id
+from app.kernel.problem import Invalid, StaleVersion
+from tasks.cases import commands, intake, queries, store, sweeping, trace, trail
+from tasks.cases import orders as o
+from tasks.cases.intake import Report, Reporter, Solved
+from tasks.cases.model import Case, Signal
+from tasks.cases.problems import CaseNotFound, CommandIdReused, OrganisationUnknown, RoleNotPermitted, TransitionRefused
+from tasks.cases.queries import Filter
+from tasks.cases.views import CaseView
+from tests.tasks.cases import stage, town
+
+NOW = stage.NOW
+
+
+def report(**changes: Any) -> Report:
+    plain: dict[str, Any] = {
+        "source": "citizen",
+        "item": "H008",
+        "description": "楼下夜里放音乐",
+        "reporter": Reporter(id=stage.CITIZEN.id, name="张某", phone="13800001234"),
+        "place": town.INSIDE,
+        "lead": stage.TOWN_CENTRE,
+    }
+    return Report(**plain | changes)
+
+
+async def opened(**changes: Any) -> Case:
+    return await intake.open(report(**changes), stage.CITIZEN, NOW)
+
+
+async def play(case: Case | CaseView, *steps: tuple[Actor, o.Order]) -> CaseView:
+    """Give commands one after the other, a minute apart."""
+    seen: Any = case
+    for n, (actor, order) in enumerate(steps, 1):
+        seen = await commands.give(case.id, order, actor, NOW + timedelta(minutes=n))
+    return seen
+
+
+async def facts(case: UUID, kind: str) -> list[Any]:
+    return await db.fetch(
+        "select distinct on (fact_id) * from fact where kind = $1 and attributes->>'case' = $2"
+        " order by fact_id, version desc",
+        kind,
+        str(case),
+    )
+
+
+# ---- scenarios
+
+
+async def test_returned_twice_it_is_disputed_ruled_and_not_returned_again(place: str):
+    case = await opened()
+    seen = await play(case, (stage.TOWN_CLERK, o.Return(reason="不归镇里")))
+    assert seen.state == "accepted"
+    seen = await play(
+        case,
+        (stage.CENTRE_CLERK, o.Assign(to=stage.TRANSPORT)),
+        (stage.TRANSPORT_CLERK, o.Return(reason="也不归交通")),
+    )
+    assert seen.state == "disputed"
+    seen = await play(case, (stage.CENTRE_CLERK, o.Rule(to=stage.TOWN_CENTRE, reason="属地负责")))
+    assert (seen.state, seen.lead) == ("assigned", stage.TOWN_CENTRE)
+    with pytest.raises(TransitionRefused):
+        await play(case, (stage.TOWN_CLERK, o.Return(reason="还是不归")))
+    founded = {row["department"]: row["attributes"]["founded"] for row in await facts(case.id, "return")}
+    assert founded == {None: False, str(stage.TRANSPORT): True}  # the town had to take it after all
+
+
+async def test_failed_verification_is_rework_for_the_same_lead_with_a_fresh_limit(place: str):
+    case = await opened(item="E0504")
+    work = ((stage.TOWN_CLERK, o.Sign()), (stage.TOWN_CLERK, o.Submit(result="好了", evidence=(stage.photo(),))))
+    seen = await play(case, *work, (stage.CENTRE_CLERK, o.Verify(passed=False, note="没有清理")))
+    assert (seen.state, seen.reworks, seen.lead) == ("assigned", 1, stage.TOWN_CENTRE)
+    assert [leg.state for leg in seen.legs] == ["recalled", "unsigned"]
+    turns = await facts(case.id, "case")
+    assert sorted(row["attributes"]["reworks"] for row in turns) == [0, 1]
+
+
+async def test_an_unsatisfied_citizen_gets_it_redone_and_is_then_satisfied(place: str):
+    case = await opened()
+    round_ = (
+        (stage.TOWN_CLERK, o.Sign()),
+        (stage.TOWN_CLERK, o.Submit(result="已处理", evidence=(stage.photo(),))),
+        (stage.CENTRE_CLERK, o.Verify(passed=True)),
+    )
+    seen = await play(case, *round_, (stage.CITIZEN, o.Rate(score=1, opinion="还在放")))
+    assert (seen.state, seen.redos) == ("assigned", 1)
+    again = (
+        (stage.TOWN_CLERK, o.Sign()),
+        (stage.TOWN_CLERK, o.Submit(result="再次处理", evidence=(stage.photo(),))),
+        (stage.CENTRE_CLERK, o.Verify(passed=True)),
+    )
+    seen = await play(case, *again, (stage.CITIZEN, o.Rate(score=5)))
+    assert (seen.state, seen.satisfied) == ("closed", True)
+
+
+async def test_joint_handling_waits_for_the_assistant_or_the_waiver(place: str):
+    case = await opened()
+    town_clerk = stage.TOWN_CLERK
+    await play(case, (town_clerk, o.Sign()), (town_clerk, o.AskAssist(to=stage.POLICE)))
+    with pytest.raises(TransitionRefused):
+        await play(case, (town_clerk, o.Submit(result="好了", evidence=(stage.photo(),))))
+    await play(case, (stage.POLICE_OFFICER, o.Attend()))
+    seen = await play(case, (town_clerk, o.Waive()), (town_clerk, o.Submit(result="好了", evidence=(stage.photo(),))))
+    assert seen.state == "handled"
+    assert len(await facts(case.id, "attendance")) == 1
+
+
+async def test_an_extension_moves_the_due_and_counts_as_deferred(place: str):
+    case = await opened()
+    seen = await play(case, (stage.TOWN_CLERK, o.Sign()))
+    before = seen.legs[0].handle_due
+    ask = o.Request(kind="extension", amount="1 work_day", reason="下雨")
+    seen = await play(case, (stage.TOWN_CLERK, ask), (stage.CENTRE_CLERK, o.Grant()))
+    assert before is not None
+    assert seen.legs[0].handle_due is not None
+    assert seen.legs[0].handle_due > before
+    assert (await facts(case.id, "case"))[0]["attributes"]["deferred"] is True
+    with pytest.raises(TransitionRefused):
+        await play(case, (stage.TOWN_CLERK, ask))
+
+
+async def test_a_sensors_case_closes_when_crew_and_signal_agree(place: str):
+    sensor = stage.SYSTEM
+    alert = report(
+        source="alert", external_id="alert:1", item="S001", reporter=Reporter(kind="machine"), signal=Signal.FIRING
+    )
+    case = await intake.open(replace(alert, lead=stage.TRANSPORT), sensor, NOW)
+    clerk = stage.TRANSPORT_CLERK
+    seen = await play(case, (clerk, o.Sign()), (clerk, o.Submit(result="已抽水", evidence=(stage.photo(),))))
+    with pytest.raises(TransitionRefused, match="signal"):
+        await play(case, (stage.CENTRE_CLERK, o.Verify(passed=True)))
+    told = await intake.signal("alert", "alert:1", Signal.CLEAR, sensor, NOW)
+    assert told is not None
+    seen = await play(case, (stage.CENTRE_CLERK, o.Verify(passed=True)))
+    assert seen.state == "closed"
+
+
+async def test_what_was_solved_at_the_door_is_verified_by_the_system_or_by_somebody_else(place: str):
+    solved = Solved(organisation=stage.SQUAD, result="当场调解", person=stage.STATION_CLERK.id)
+    reporter = Reporter(kind="worker", id=stage.STATION_CLERK.id)
+    plain = report(source="visit", item="V002", reporter=reporter, lead=None, solved=solved)
+    case = await intake.open(plain, stage.STATION_CLERK, NOW)
+    assert (case.state, case.outcome) == ("closed", "solved")
+    sampled = replace(plain, solved=replace(solved, verified_by_system=False))
+    case = await intake.open(sampled, stage.STATION_CLERK, NOW)
+    assert case.state == "handled"
+    seen = await play(case, (stage.CENTRE_CLERK, o.Verify(passed=False)))
+    assert seen.state == "accepted"
+
+
+# ---- repeats and versions
+
+
+async def test_the_same_report_again_answers_the_same_case(place: str):
+    first = await opened(external_id="mhwh-1", source="mhwh")
+    again = await opened(external_id="mhwh-1", source="mhwh", description="别的话")
+    assert again == first
+    both = [report(source="p", external_id="9"), report(source="p", external_id="9"), report(source="p")]
+    cases = await intake.open_many(both, stage.CENTRE_CLERK, NOW)
+    assert cases[0].id == cases[1].id != cases[2].id
+    assert len({case.number for case in cases}) == 2
+
+
+async def test_every_bad_field_of_every_report_is_named(place: str):
+    bad = report(item="nothing", description=" ", occurred_at=NOW + timedelta(hours=1))
+    with pytest.raises(Invalid) as caught:
+        await intake.open_many([report(), bad], stage.CENTRE_CLERK, NOW)
+    fields = {error.field for error in caught.value.errors}
+    assert fields == {"records[1].item", "records[1].description", "records[1].occurred_at"}
+
+
+async def test_a_command_id_twice_has_one_effect_and_the_same_answer(place: str):
+    case = await opened()
+    order = o.Sign(command_id=new_id(), version=case.version)
+    first = await commands.give(case.id, order, stage.TOWN_CLERK, NOW)
+    again = await commands.give(case.id, order, stage.TOWN_CLERK, NOW + timedelta(hours=1))
+    assert again == first
+    assert len(await store.links(case.id)) == 4
+    with pytest.raises(CommandIdReused):
+        await commands.give(case.id, o.Recall(command_id=order.command_id, reason="错"), stage.CENTRE_CLERK, NOW)
+
+
+async def test_a_stale_version_is_refused_with_the_present_one(place: str):
+    case = await opened()
+    await play(case, (stage.TOWN_CLERK, o.Sign()))
+    with pytest.raises(StaleVersion) as caught:
+        await play(case, (stage.CENTRE_CLERK, o.Recall(reason="错", version=case.version)))
+    assert caught.value.facts["version"] == case.version + 1
+
+
+async def test_work_can_only_go_to_somebody_who_exists(place: str):
+    case = await opened(lead=None, place=None)
+    await play(case, (stage.CENTRE_CLERK, o.Accept()))
+    with pytest.raises(OrganisationUnknown):
+        await play(case, (stage.CENTRE_CLERK, o.Assign(to=new_id())))
+
+
+# ---- trace
+
+
+async def test_the_trace_refuses_to_be_changed_and_a_forged_one_is_found(place: str):
+    case = await opened()
+    assert (await trail.verify_all(place)).broken is None
+    for statement in ("update case_event set body = '{}'", "delete from case_event"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with db.transaction(place):
+                await db.execute(statement)
+    await db.execute("alter table case_event disable trigger case_event_fixed")
+    await db.execute('update case_event set body = body || \'{"rule": "x"}\' where seq = 3')
+    found = await trail.verify_one(place, case.id)
+    assert found is not None
+    assert found.broken is not None
+    assert found.broken.seq == 3
+
+
+async def test_the_trace_holds_no_personal_words_and_the_contact_is_sealed(place: str):
+    case = await opened()
+    await play(case, (stage.TOWN_CLERK, o.Return(reason="住户王某不归我们")))
+    bodies = "".join(str(row["body"]) for row in await db.fetch("select body from case_event"))
+    contact = await db.fetchrow("select * from case_contact where case_id = $1", case.id)
+    for secret in ("王某", "张某", "13800001234", "音乐"):
+        assert secret not in bodies
+        assert secret not in str(contact)
+    salt = contact["salt"] if contact else ""
+    said = (await store.links(case.id))[0].body
+    assert said["description"] == trace.sealed_text("楼下夜里放音乐", salt)
+
+
+async def test_a_day_gets_one_root(place: str):
+    await opened()
+    assert await trail.seal_day(place, NOW) is True
+    assert await trail.seal_day(place, NOW) is False
+
+
+# ---- who sees what
+
+
+@pytest.mark.parametrize(
+    ("who", "sees"),
+    [
+        ("centre", True), ("town", True), ("manager", True), ("station", True), ("citizen", True),
+        ("other town", False), ("transport", False), ("market", False), ("stranger", False), ("officer", False),
+    ],
+)  # fmt: skip
+async def test_a_case_is_seen_by_its_area_its_organisations_and_its_reporter(place: str, who: str, sees: bool):
+    case = await opened()
+    actor = stage.EVERYBODY[who]
+    listed = [row.id for row in await queries.cases(Filter(), actor, NOW, 10)]
+    assert (case.id in listed) is sees
+    if sees:
+        assert (await queries.case(case.id, actor, NOW)).number == case.number
+    else:
+        for look in (queries.case, queries.steps, queries.routing):
+            with pytest.raises(CaseNotFound):
+                await look(case.id, actor, NOW)
+        with pytest.raises(CaseNotFound):
+            await commands.give(case.id, o.Add(text="看看"), actor, NOW)
+
+
+async def test_what_was_on_somebodys_legs_stays_visible_to_them(place: str):
+    case = await opened()
+    await play(
+        case,
+        (stage.CENTRE_CLERK, o.Recall(reason="派错")),
+        (stage.CENTRE_CLERK, o.Assign(to=stage.MARKET)),
+        (stage.MARKET_CLERK, o.Return(reason="不归我们")),
+    )
+    assert (await queries.case(case.id, stage.MARKET_CLERK, NOW)).state == "accepted"
+    with pytest.raises(CaseNotFound):
+        await queries.case(case.id, stage.TRANSPORT_CLERK, NOW)
+
+
+async def test_seeing_is_not_yet_doing(place: str):
+    case = await opened()
+    for actor in (stage.MANAGER, stage.STATION_CLERK, stage.CITIZEN):
+        with pytest.raises(RoleNotPermitted):
+            await commands.give(case.id, o.Sign(), actor, NOW)
+
+
+async def test_the_reporter_reads_public_words_only(place: str):
+    case = await opened()
+    await play(
+        case,
+        (stage.TOWN_CLERK, o.Sign()),
+        (stage.TOWN_CLERK, o.Record(work="内部：找过老板")),
+        (stage.TOWN_CLERK, o.Submit(result="已劝离", evidence=(stage.photo(),))),
+    )
+    own = str([step.texts for step in await queries.steps(case.id, stage.CITIZEN, NOW)])
+    assert "已劝离" in own
+    assert "内部" not in own
+
+
+async def test_the_contact_is_shown_for_a_reason_and_logged(place: str):
+    case = await opened()
+    seen = await queries.contact(case.id, "电话回访", stage.CENTRE_CLERK, NOW)
+    assert seen.phone == "13800001234"
+    assert await db.fetchval("select count(*) from access_log where object = $1", f"case:{case.id}") == 1
+    with pytest.raises(Invalid):
+        await queries.contact(case.id, "", stage.CENTRE_CLERK, NOW)
+
+
+# ---- lists
+
+
+async def test_a_list_filters_pages_and_counts(place: str):
+    cases = [await intake.open(report(), stage.CITIZEN, NOW + timedelta(minutes=n)) for n in range(5)]
+    await play(cases[0], (stage.TOWN_CLERK, o.Sign()))
+    clerk = stage.CENTRE_CLERK
+    first = await queries.cases(Filter(), clerk, NOW, 2)
+    rest = await queries.cases(Filter(), clerk, NOW, 9, queries.cursor_after(first[-1]))
+    assert [row.id for row in (*first, *rest)] == [case.id for case in reversed(cases)]
+    for asked, many in (
+        (Filter(state=("handling",)), 1),
+        (Filter(state=("handling", "assigned")), 5),
+        (Filter(item="H008", source="citizen", area=stage.TOWN, organisation=stage.TOWN_CENTRE), 5),
+        (Filter(area="330109004"), 0),
+        (Filter(text="音乐"), 5),
+        (Filter(text="%"), 0),
+        (Filter(text=cases[0].number), 1),
+        (Filter(overdue=True), 0),
+        (Filter(since=NOW + timedelta(minutes=3)), 2),
+        (Filter(box=(120.26, 30.18, 120.27, 30.19)), 5),
+        (Filter(box=(0, 0, 1, 1)), 0),
+    ):
+        assert len(await queries.cases(asked, clerk, NOW, 50)) == many, asked
+    late = NOW + timedelta(days=30)
+    assert len(await queries.cases(Filter(overdue=True), clerk, late, 50)) == 5
+    assert await queries.counts(clerk, late) == {"assigned": 4, "handling": 1, "overdue": 5}
+
+
+# ---- supervision
+
+
+async def test_the_sweep_urges_once_a_rung_and_once_after_an_outage(place: str):
+    case = await opened(item="E0504")  # to be signed within four working hours, handled within a working day
+    assert await sweeping.sweep(place, NOW + timedelta(minutes=5)) == 0
+    late = NOW + timedelta(days=3)
+    assert await sweeping.sweep(place, late) == 1
+    assert await sweeping.sweep(place, late) == 0
+    urges = await facts(case.id, "urge")
+    assert [row["attributes"]["automatic"] for row in urges] == [True]
+    assert await sweeping.sweep(place, late + timedelta(days=1)) == 1
+
+
+async def test_a_call_nobody_answers_closes_unrated(place: str):
+    case = await opened()
+    await play(
+        case,
+        (stage.TOWN_CLERK, o.Sign()),
+        (stage.TOWN_CLERK, o.Submit(result="好了", evidence=(stage.photo(),))),
+        (stage.CENTRE_CLERK, o.Verify(passed=True)),
+    )
+    assert await sweeping.sweep(place, NOW + timedelta(days=30)) == 1
+    assert (await queries.case(case.id, stage.CENTRE_CLERK, NOW)).state == "closed"
+    assert {row["attributes"]["answered"] for row in await facts(case.id, "survey")} == {False}
