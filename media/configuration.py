@@ -51,6 +51,16 @@ def configure(url: str, key: bytes, limits: Limits | None = None) -> None:
     _Chosen.configuration = Configuration(root=Path(unquote(parts.path)), key=key, limits=limits or Limits())
 
 
+def current() -> Configuration | None:
+    """The configuration of this process, if there is one yet."""
+    return _Chosen.configuration
+
+
+def restore(configuration: Configuration | None) -> None:
+    """Put back what `current` gave (tests that set their own)."""
+    _Chosen.configuration = configuration
+
+
 def chosen() -> Configuration:
     """The configuration of this process; RuntimeError before `configure`."""
     if _Chosen.configuration is None:

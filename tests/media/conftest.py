@@ -1,4 +1,4 @@
-"""A media store in a folder of the test, people, and the media routes behind the real server's layers."""
+"""A media store in a folder of the test, people, and the whole server."""
 
 import asyncio
 import socket
@@ -11,14 +11,10 @@ import httpx
 import pytest
 import pytest_asyncio
 import uvicorn
-from litestar import Litestar, Router
-from litestar.di import Provide
+from litestar import Litestar
 
-from app.kernel import clock
 from app.kernel.actor import Role
-from app.server import authentication, errors
-from app.server.envelope import Envelope
-from media import api, configuration
+from media import configuration
 from media.configuration import Limits
 from media.inspection import Bounds
 from tests.tools import people
@@ -32,10 +28,11 @@ LIMITS = Limits(
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    """The store's folder."""
+    """The store's folder, with small limits; what was configured before comes back afterwards."""
+    before = configuration.current()
     configuration.configure((tmp_path / "media").as_uri(), bytes(32), LIMITS)
     yield tmp_path / "media"
-    configuration.configure((tmp_path / "gone").as_uri(), bytes(32))
+    configuration.restore(before)
 
 
 @pytest_asyncio.fixture
@@ -50,35 +47,18 @@ async def colleague(committed: str) -> Person:
     return await people.sign_in(committed, Role.OFFICER)
 
 
-def make_app() -> Litestar:
-    """The media routes as the server mounts them."""
-    return Litestar(
-        [Router("/v1", route_handlers=api.routes, middleware=[authentication.Authentication(clock.now, "330109")])],
-        middleware=[Envelope()],
-        dependencies={
-            "actor": Provide(authentication.provide_actor, sync_to_thread=False),
-            "now": Provide(authentication.provide_now, sync_to_thread=False),
-        },
-        exception_handlers=errors.handlers,
-        openapi_config=None,
-        logging_config=None,
-        request_max_body_size=2 * 1024 * 1024,
-    )
-
-
 @pytest.fixture
-def client(root: Path, officer: Person) -> httpx.AsyncClient:
+def client(app: Litestar, root: Path, officer: Person) -> httpx.AsyncClient:
     """HTTP without a network, signed in as the officer."""
     headers = officer.headers | {"Tus-Resumable": "1.0.0"}
-    return httpx.AsyncClient(transport=httpx.ASGITransport(make_app()), base_url="http://test", headers=headers)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", headers=headers)
 
 
 @pytest_asyncio.fixture
-async def address(root: Path, committed: str) -> AsyncIterator[str]:
+async def address(app: Any, root: Path, committed: str) -> AsyncIterator[str]:
     """Address of a real server on a free port."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    app: Any = make_app()
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False))
     listener.listen()  # connections wait until the server takes them
     serving = asyncio.create_task(server.serve([listener]))
