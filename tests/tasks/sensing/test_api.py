@@ -8,6 +8,7 @@ import pytest
 
 from app.kernel import clock
 from app.kernel.actor import Role
+from app.kernel.ids import new_id
 from tasks.sensing import watch_commands
 from tests.tasks.sensing.underpass import DISTRICT, SYSTEM, TOWN, Underpass, build, count
 from tests.tools.people import sign_in
@@ -112,7 +113,7 @@ async def test_who_sees_a_device_its_readings_and_its_episodes(district: str, ht
         "grid worker of the cell": await sign_in(DISTRICT, Role.GRID_WORKER, None, "330109001001001"),
     }
     blind = {
-        "another department": await sign_in(DISTRICT, Role.DEPARTMENT, organisation),
+        "another department": await sign_in(DISTRICT, Role.DEPARTMENT, new_id()),
         "another town": await sign_in(DISTRICT, Role.TOWN_CENTRE, None, "330109002"),
         "another cell": await sign_in(DISTRICT, Role.GRID_WORKER, None, "330109001001002"),
     }
