@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from app import doorbell, settings, wiring
 from app.kernel import clock, db
-from app.server import authentication, errors, health, openapi
+from app.server import authentication, errors, health, openapi, operations
 from app.server.envelope import Envelope
 from app.server.health import Probe
 from app.server.idempotency import Idempotency
@@ -43,7 +43,7 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
 
     v1 = Router(
         "/v1",
-        route_handlers=wiring.ROUTES,
+        route_handlers=[*wiring.ROUTES, *operations.routes],
         middleware=[
             authentication.Authentication(now, chosen.district),
             RateLimit(Buckets(redis)),
@@ -98,7 +98,9 @@ def _probes(chosen: settings.Settings, redis: Any) -> dict[str, Probe]:
             raise RuntimeError(f"migrations missing: {missing}")
 
     async def storage() -> None:
-        await asyncio.to_thread(_write_probe, Path(chosen.media_url.removeprefix("file://")))
+        folder = chosen.media_url.removeprefix("file://")
+        if folder != chosen.media_url:  # an object store answers for itself
+            await asyncio.to_thread(_write_probe, Path(folder))
 
     return {
         "database": health.database_answers,

@@ -128,3 +128,38 @@ async def test_links_within_a_transaction_take_its_district(root: Path, officer:
         assert commands.signed_url(new_id(), "320", clock.now()).startswith("/v1/media/330110/")
     with pytest.raises(ValueError, match="no such variant"):
         commands.signed_url(new_id(), "640", clock.now(), "330109")
+
+
+async def test_pictures_are_not_compressed_again(client: httpx.AsyncClient, officer: Person) -> None:
+    one = await brought(client, officer)
+    answer = await client.get(link(officer, one, "original"), headers={"Accept-Encoding": "gzip, br"})
+    assert "Content-Encoding" not in answer.headers
+    assert answer.headers["Content-Length"] == str(len(CONTENT))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data; boundary=x", b""),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=file\r\n\r\nhello\r\n--x--"),
+        ("multipart/form-data; boundary=x", b"--x--\r\n"),
+        ("multipart/form-data", b"noise"),
+        ("application/json", b"{}"),
+        ("text/plain", b"x"),
+    ],
+)
+async def test_a_form_that_is_none_gets_a_problem(
+    client: httpx.AsyncClient, officer: Person, content_type: str, body: bytes
+) -> None:
+    one = ref(CONTENT)
+    await declare(officer, one)
+    answer = await client.post(f"/v1/evidence/{one.id}/content", headers={"Content-Type": content_type}, content=body)
+    assert answer.status_code in (400, 415, 422)
+    assert answer.json()["type"].startswith("/problems/")
+
+
+async def test_uploads_and_evidence_are_in_the_api_document(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    assert {"post"} <= set(document["paths"]["/v1/uploads"])
+    assert {"head", "patch", "delete", "post"} <= set(document["paths"]["/v1/uploads/{upload_id}"])
+    assert "multipart/form-data" in str(document["paths"]["/v1/evidence/{evidence_id}/content"]["post"])
