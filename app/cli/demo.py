@@ -65,25 +65,40 @@ async def _load(chosen: Settings, kind: str, now: datetime) -> tuple[load.Loaded
     await runner.add_district(chosen.database_url, DISTRICT, "萧山区", now)
     await db.start(1, 4)
     try:
-        loaded = await load.district(kind, now, progress)
-        told = await _tell(chosen, kind, loaded, now)
+        loaded = await load.district(kind, now, progress, lambda fresh: _keep(chosen, kind, fresh))
+        told = _tell(chosen)
         with_activity = await load.activity(told.kind, now, progress)
     finally:
         await db.stop()
     return loaded, with_activity
 
 
-async def _tell(chosen: Settings, kind: str, loaded: load.Loaded, now: datetime) -> DemoFile:
-    """Write the file of a fresh district; of one that is kept, only what may have changed since."""
-    ports = {name: value for name in ("mqtt", "jt808") if (value := getattr(chosen, f"{name}_port", 0))}
+def _keep(chosen: Settings, kind: str, loaded: load.Loaded) -> None:
+    """Write the file of a fresh district."""
+    sensors = loaded.sensors or []
+    accounts.write(
+        chosen.home,
+        DemoFile(
+            base_url=chosen.base_url,
+            district=DISTRICT,
+            kind=kind,
+            accounts=loaded.accounts or [],
+            api_keys=loaded.keys or {},
+            devices={str(sensor.id): sensor.key for sensor in sensors},
+            device_codes={sensor.code: str(sensor.id) for sensor in sensors},
+        ),
+    )
+
+
+def _tell(chosen: Settings) -> DemoFile:
+    """Bring up to date what may have changed since the file was written: address and ports."""
     known = accounts.read(chosen.home)
-    if loaded.accounts is not None and loaded.keys is not None:
-        known = DemoFile(base_url="", district=DISTRICT, kind=kind, accounts=loaded.accounts, api_keys=loaded.keys)
     if known is None:
         raise Trouble(
             f"The demo district is loaded, but {chosen.home / accounts.FILE} with its keys is gone:"
             " put it back, or run `make clean` and `make demo`."
         )
+    ports = {name: value for name in ("mqtt", "jt808") if (value := getattr(chosen, f"{name}_port", 0))}
     told = msgspec.structs.replace(known, base_url=chosen.base_url, ports=known.ports | ports)
     accounts.write(chosen.home, told)
     return told

@@ -21,16 +21,10 @@ PASSWORD = "Xiaoshan-2026"
 TOWNS = ("330109001", "330109002")
 """Towns (城厢, 北干) with an account for every role; the others have their town centre's."""
 
-MACHINES: Mapping[str, tuple[str, ...]] = {
-    "minhuwoying": ("case.push",),  # 民呼我为
-    "110": ("case.push",),
-    "12315": ("case.push",),
-    "police-post": ("case.push",),
-    "fire-post": ("case.push",),
-    "open311": ("case.push",),
-    "sensor-gateway": ("case.signal", "reading.push"),
-}
-"""Source → scopes of its key."""
+MACHINES = ("minhuwoying", "110", "12315", "police-post", "fire-post", "open311")
+"""Platforms that push cases: 民呼我为, 110 non-emergency calls, 12315, police and fire posts."""
+
+MACHINE_SCOPES = ("case.create",)
 
 FILE = "demo.json"
 
@@ -51,7 +45,7 @@ class DemoAccount(Struct, frozen=True, kw_only=True):
     role: Role
     username: str
     password: str
-    id: UUID | None
+    id: UUID
     organisation: UUID | None
     organisation_name: str
     area: str
@@ -65,7 +59,7 @@ class DemoKey(Struct, frozen=True):
 
 
 class DemoFile(Struct, frozen=True, kw_only=True):
-    """`.local/demo.json`: where the demo runs and how to get in."""
+    """`.local/demo.json`: where the demo runs and how to get in. `devices` are id → key, `device_codes` code → id."""
 
     base_url: str
     district: str
@@ -73,6 +67,7 @@ class DemoFile(Struct, frozen=True, kw_only=True):
     accounts: list[DemoAccount]
     api_keys: dict[str, DemoKey]
     devices: dict[str, str] = {}
+    device_codes: dict[str, str] = {}
     ports: dict[str, int] = {}
 
 
@@ -169,8 +164,8 @@ def _told(seat: Seat, account: UUID) -> DemoAccount:
 async def create_keys(district: str, now: datetime) -> dict[str, DemoKey]:
     """Make a key for each machine in the caller's transaction."""
     keys: dict[str, DemoKey] = {}
-    for source, scopes in MACHINES.items():
-        made = await identity.create_key(district, source, list(scopes), now)
+    for source in MACHINES:
+        made = await identity.create_key(district, source, list(MACHINE_SCOPES), now)
         keys[source] = DemoKey(made.key, made.secret)
     return keys
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from app.demo import accounts
+from app.demo import accounts, reference
 from app.demo.accounts import DemoAccount, DemoKey
 from app.demo.district import FOUNDED, households, organisations, people, places
 from app.demo.district.places import DISTRICT, Places
+from app.demo.reference import Sensor
 from app.kernel import actor, db
+from app.kernel.actor import Actor, Membership, Role
 from grid import commands as grid
 from grid import facts
 from visits import commands as visits
@@ -30,6 +32,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
     fresh: bool
     accounts: list[DemoAccount] | None = None
     keys: dict[str, DemoKey] | None = None
+    sensors: list[Sensor] | None = None
 
 
 async def present() -> bool:
@@ -38,8 +41,11 @@ async def present() -> bool:
         return bool(await facts.area_names([DISTRICT]))
 
 
-async def district(kind: str, now: datetime, progress: Progress) -> Loaded:
-    """Make the static district if it is not there: areas, cells, organisations, people, accounts, households."""
+async def district(kind: str, now: datetime, progress: Progress, keep: Callable[[Loaded], object]) -> Loaded:
+    """Make the static district, all or nothing, if it is not there: places, people, accounts, households, reference.
+
+    `keep` puts passwords and keys where people find them, before the commit: keys cannot be read again later.
+    """
     if await present():
         return Loaded(fresh=False)
     made = places.build()
@@ -64,7 +70,17 @@ async def district(kind: str, now: datetime, progress: Progress) -> Loaded:
         await grid.settle(DISTRICT, settlement)
         progress("cells 网格", len(made.cells), len(made.cells))
         await _households(made, kind, now, progress)
-    return Loaded(fresh=True, accounts=told, keys=keys)
+        sensors = await reference.load(made, units, _centre(told), now)
+        loaded = Loaded(fresh=True, accounts=told, keys=keys, sensors=sensors)
+        keep(loaded)
+    return loaded
+
+
+def _centre(told: list[DemoAccount]) -> Actor:
+    """The demo's district centre as an actor: what is published is published by somebody."""
+    desk = next(each for each in told if each.role is Role.DISTRICT_CENTRE)
+    membership = Membership(desk.role, desk.organisation, desk.area)
+    return Actor(id=desk.id, kind="staff", district=DISTRICT, memberships=(membership,))
 
 
 async def _households(made: Places, kind: str, now: datetime, progress: Progress) -> None:

@@ -3,9 +3,12 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from app.demo import accounts, load
 from app.demo.accounts import DemoFile
 from app.demo.district.places import DISTRICT
+from app.demo.load import Loaded
 from app.identity import commands as identity
 from app.kernel import db
 from grid import facts
@@ -18,10 +21,15 @@ def quiet(what: str, done: int, of: int) -> None:
 
 
 async def test_the_district_is_loaded_once_and_its_accounts_work(committed: str) -> None:
-    loaded = await load.district("small", NOW, quiet)
+    kept: list[Loaded] = []
+    loaded = await load.district("small", NOW, quiet, kept.append)
     assert loaded.fresh
+    assert kept == [loaded]
     assert loaded.accounts is not None
-    again = await load.district("small", NOW + timedelta(days=1), quiet)
+    assert loaded.sensors is not None
+    assert all(sensor.key for sensor in loaded.sensors)
+    again = await load.district("small", NOW + timedelta(days=1), quiet, kept.append)
+    assert len(kept) == 1
     assert (again.fresh, again.accounts) == (False, None)
 
     leader = next(each for each in loaded.accounts if each.role == "squad_leader")
@@ -40,6 +48,16 @@ async def test_the_district_is_loaded_once_and_its_accounts_work(committed: str)
         assert len([shift for shift in shifts if shift.area == leader.area]) == 3  # one of each force
         (located,) = await facts.locate([(120.2694, 30.1631)], NOW)  # the seat of 城厢
         assert (located.town, located.reason) == ("330109001", "covered")
+
+
+async def test_a_load_whose_keys_cannot_be_kept_leaves_nothing(committed: str) -> None:
+    def full(_: Loaded) -> None:
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        await load.district("small", NOW, quiet, full)
+    assert not await load.present()
+    assert (await load.district("small", NOW, quiet, lambda _: None)).fresh
 
 
 def test_the_file_is_private_and_survives_a_second_writing(tmp_path: Path) -> None:
