@@ -30,6 +30,7 @@ from visits.sync.verdict import Push
 DISTRICT, TOWN, VILLAGE = places.DISTRICT, places.TOWN, places.VILLAGES[0]
 CELL = "330109001001001"
 EVENING = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)  # 19:00 in Hangzhou, a Monday
+LATER = EVENING + timedelta(hours=1)
 MORNING = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
 
