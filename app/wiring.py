@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from app import answers
 from app.identity import api as identity_api
 from app.identity import cipher
 from app.identity import commands as identity
@@ -63,6 +64,7 @@ Job = Callable[[str, datetime], Awaitable[object]]
 
 SCHEDULES: dict[str, tuple[timedelta, Job]] = {
     "identity.tidy": (timedelta(hours=1), identity.tidy),
+    "answers.tidy": (timedelta(hours=1), answers.tidy),
     "media.sweep": (timedelta(minutes=10), upload_commands.sweep),
     "cases.sweep": (timedelta(minutes=1), sweeping.sweep),
     "cases.daily_root": (timedelta(hours=1), trail.seal_day),

@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "docs": "docs",
     "doctor": "doctor",
     "migrate": "migrate",
+    "outbox": "outbox",
     "photo": "photo",
     "restore": "restore",
     "route": "route",

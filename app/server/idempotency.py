@@ -4,7 +4,6 @@ After the IETF draft "The Idempotency-Key HTTP Header Field" (07).
 """
 
 import hashlib
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +11,10 @@ from litestar.datastructures import Headers
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
+from app import answers
 from app.kernel import db
 from app.kernel.actor import Actor
-from app.kernel.problem import Problem, invalid
+from app.kernel.problem import Problem, TooLarge, invalid
 
 _LONGEST_KEY = 255
 _LARGEST_BODY = 10 * 1024 * 1024
@@ -46,7 +46,8 @@ class Idempotency(ASGIMiddleware):
         if not 1 <= len(key) <= _LONGEST_KEY:
             raise invalid("Idempotency-Key", "长度应为 1–255", "has 1 to 255 characters")
         body = await _read(receive)
-        fingerprint = hashlib.sha256(f"POST {scope['path']}\n".encode() + body).hexdigest()
+        asked = f"POST {scope['path']}?".encode() + scope["query_string"] + b"\n"
+        fingerprint = hashlib.sha256(asked + body).hexdigest()
         sent: list[Message] = []
         try:
             async with db.transaction(actor.district):
@@ -60,8 +61,7 @@ class Idempotency(ASGIMiddleware):
 async def _answer_once(
     actor: Actor, key: str, fingerprint: str, scope: Scope, body: bytes, next_app: ASGIApp, sent: list[Message]
 ) -> None:
-    now: datetime = scope["state"]["now"]
-    if not await _claim(actor.id, key, fingerprint, now):
+    if not await answers.claim(actor.id, key, fingerprint, scope["state"]["now"]):
         sent += await _stored(actor.id, key, fingerprint)
         return
     pending: list[HTTPReceiveMessage] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -69,47 +69,26 @@ async def _answer_once(
     async def replay_body() -> Any:
         return pending.pop() if pending else {"type": "http.disconnect"}
 
-    async def keep(message: Message) -> None:
+    async def hold(message: Message) -> None:
         sent.append(message)
 
-    await next_app(scope, replay_body, keep)
+    await next_app(scope, replay_body, hold)
     start: Any = sent[0]
     if start["status"] >= 500:
         raise _RolledBack
     content = b"".join(m.get("body", b"") for m in sent[1:] if m["type"] == "http.response.body")
-    headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in start["headers"]]
-    await db.execute(
-        "update idempotency_key set status = $3, headers = $4, body = $5 where actor = $1 and key = $2",
-        actor.id,
-        key,
-        start["status"],
-        headers,
-        content,
-    )
-
-
-async def _claim(actor: UUID, key: str, fingerprint: str, now: datetime) -> bool:
-    # a twin in flight holds the row's lock: this waits for its commit and then sees its answer
-    claimed = await db.execute(
-        "insert into idempotency_key (actor, key, fingerprint, at) values ($1, $2, $3, $4) on conflict do nothing",
-        actor,
-        key,
-        fingerprint,
-        now,
-    )
-    return claimed == 1
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
+    await answers.keep(actor.id, key, start["status"], headers, content)
 
 
 async def _stored(actor: UUID, key: str, fingerprint: str) -> list[Message]:
-    row = await db.fetchrow(
-        "select fingerprint, status, headers, body from idempotency_key where actor = $1 and key = $2", actor, key
-    )
-    if row is None or row["fingerprint"] != fingerprint:
+    answer = await answers.kept(actor, key)
+    if answer is None or answer.fingerprint != fingerprint:
         raise KeyReused
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in row["headers"]]
-    start: Any = {"type": "http.response.start", "status": row["status"], "headers": headers}
-    content: Any = {"type": "http.response.body", "body": row["body"], "more_body": False}
-    start["headers"].append((b"idempotency-replayed", b"true"))
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    headers.append((b"idempotency-replayed", b"true"))
+    start: Any = {"type": "http.response.start", "status": answer.status, "headers": headers}
+    content: Any = {"type": "http.response.body", "body": answer.body, "more_body": False}
     return [start, content]
 
 
@@ -121,7 +100,7 @@ async def _read(receive: Receive) -> bytes:
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > _LARGEST_BODY:
-            raise invalid("body", "内容过大", "is too large for a request with an Idempotency-Key")
+            raise TooLarge
         chunks.append(chunk)
         if message["type"] != "http.request" or not message.get("more_body"):
             return b"".join(chunks)

@@ -1,0 +1,67 @@
+"""Answers kept for retried requests, in the transaction of their effect: one row per actor and `Idempotency-Key`."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from msgspec import Struct
+
+from app.kernel import db
+
+KEPT = timedelta(days=1)
+"""How long an answer can be asked for again."""
+
+
+class Answer(Struct, frozen=True):
+    """The answer to a request, and by which request (its fingerprint) the key was used."""
+
+    fingerprint: str
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+async def claim(actor: UUID, key: str, fingerprint: str, now: datetime) -> bool:
+    """Take a key for a request, in the caller's transaction; False when it was used before.
+
+    A twin in flight holds the row's lock: this waits for its commit (then its answer is there) or roll-back.
+    """
+    claimed = await db.execute(
+        "insert into idempotency_key (actor, key, fingerprint, at) values ($1, $2, $3, $4) on conflict do nothing",
+        actor,
+        key,
+        fingerprint,
+        now,
+    )
+    return claimed == 1
+
+
+async def keep(actor: UUID, key: str, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    """Note the answer under a claimed key."""
+    await db.execute(
+        "update idempotency_key set status = $3, headers = $4, body = $5 where actor = $1 and key = $2",
+        actor,
+        key,
+        status,
+        headers,
+        body,
+    )
+
+
+async def kept(actor: UUID, key: str) -> Answer | None:
+    """Return the answer under a key, or None when there is none."""
+    row = await db.fetchrow(
+        "select fingerprint, status, headers, body from idempotency_key"
+        " where actor = $1 and key = $2 and status is not null",
+        actor,
+        key,
+    )
+    if row is None:
+        return None
+    headers = [(name, value) for name, value in row["headers"]]
+    return Answer(row["fingerprint"], row["status"], headers, row["body"])
+
+
+async def tidy(district: str, now: datetime) -> None:
+    """Delete answers kept for longer than any client retries."""
+    async with db.transaction(district):
+        await db.execute("delete from idempotency_key where at < $1", now - KEPT)
