@@ -47,7 +47,8 @@ request.submit      -     -     -     -     -     -     -     -     -     -     
 request.follow      -     -     -     -     -     -     -     -     -     -     own
 case.create         own   own   own   org   area  -     org   all   -     -     -
 case.read           area  org   area  area  area  area  org   all   -     -     own
-case.act            org   org   org   org   area  -     org   all   -     -     own
+case.view           area  org   area  area  area  area  org   all   -     -     -
+case.act            org   org   org   org   area  -     org   all   -     -     -
 case.contact        -     org   org   org   area  -     org   all   -     -     -
 item.read           all   all   all   all   all   all   all   all   -     -     all
 household.read      area  area  area  area  area  area  -     all   -     -     -
