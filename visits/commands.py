@@ -18,13 +18,10 @@ from app.kernel.ids import new_id
 from app.kernel.problem import FieldError, Invalid, NotPermitted, StaleVersion
 from grid import facts as grid_facts
 from grid.cells import Located
-from visits import households, round_store, store
+from visits import buckets, households, round_store, store
 from visits.households import CareNeed, Consent, Household, HouseholdChange, ImportRow, NewHousehold
 from visits.problems import ContactWithheld, HouseholdNotFound
 from visits.questionnaire import NewQuestionnaire, QuestionKind, Questionnaire
-from visits.sync import feed
-from visits.sync.merge import three_way
-from visits.sync.verdict import FieldConflict
 
 FEED_BATCH = 5_000
 
@@ -66,14 +63,6 @@ class ImportReport(Struct, frozen=True, kw_only=True):
 
     taken: int
     refused: tuple[FieldError, ...]
-
-
-class Amended(Struct, frozen=True, kw_only=True):
-    """What became of a phone's change to a household."""
-
-    household: Household
-    merged: bool
-    conflicts: tuple[FieldConflict, ...]
 
 
 def view(household: Household) -> HouseholdView:
@@ -141,7 +130,7 @@ async def _feed(changed: Sequence[Household]) -> None:
     await changes.append_many(
         [
             (
-                feed.cell(home.area),
+                buckets.cell(home.area),
                 "household",
                 home.id,
                 home.version,
@@ -162,7 +151,7 @@ async def save_household(household: Household, actor: UUID) -> None:
 async def change_household(household_id: UUID, change: HouseholdChange, actor: Actor, now: datetime) -> HouseholdView:
     """Change a household as a desk does; StaleVersion when it changed since it was read."""
     async with db.transaction(actor.district):
-        home = await _writable(household_id, actor)
+        home = await writable(household_id, actor)
         if change.version != home.version:
             raise StaleVersion(version=home.version)
         named: dict[str, Any] = {
@@ -181,48 +170,11 @@ async def change_household(household_id: UUID, change: HouseholdChange, actor: A
     return view(home)
 
 
-async def _writable(household_id: UUID, actor: Actor) -> Household:
+async def writable(household_id: UUID, actor: Actor) -> Household:
+    """Lock and return a household the actor may change; HouseholdNotFound."""
     home = await store.household(household_id, lock=True)
     scope.require(actor, "household.write", await ownership(home), HouseholdNotFound())
     return home
-
-
-async def amend_household(
-    household_id: UUID, fields: dict[str, Any], base_version: int | None, actor: Actor, now: datetime
-) -> Amended:
-    """Merge a phone's change into a household, field by field against the version it started from.
-
-    Fields both sides changed differently keep the server's value and are returned as conflicts.
-    """
-    wanted = msgspec.convert(fields, HouseholdAmendment)
-    named = {name: value for name, value in msgspec.to_builtins(wanted).items() if value is not None}
-    if "care_needs" in named:
-        named["care_needs"] = sorted(named["care_needs"])
-    async with db.transaction(actor.district):
-        home = await _writable(household_id, actor)
-        here, behind = store.merge_fields(home), base_version is not None and base_version != home.version
-        base = here if base_version is None else await store.fields_at(household_id, base_version) or {}
-        merge = three_way(base, here, named)
-        if merge.changed:
-            values = msgspec.convert(here | merge.changed, HouseholdAmendment)
-            home = replace(
-                home,
-                residents=values.residents if values.residents is not None else home.residents,
-                consent=values.consent or home.consent,
-                care_needs=values.care_needs if values.care_needs is not None else home.care_needs,
-                version=home.version + 1,
-                updated_at=now,
-            )
-            await save_household(home, actor.id)
-    return Amended(household=home, merged=behind, conflicts=merge.conflicts)
-
-
-class HouseholdAmendment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The fields a phone may change; null: left as it is."""
-
-    residents: Annotated[int, Meta(ge=0, le=99)] | None = None
-    consent: Consent | None = None
-    care_needs: tuple[CareNeed, ...] | None = None
 
 
 async def get_household(household_id: UUID, actor: Actor) -> HouseholdView:
@@ -266,7 +218,7 @@ async def import_households(rows: Sequence[ImportRow], actor: Actor, now: dateti
         sealed = {row.id: cipher.seal(row.contact) for row in good if row.contact and row.consent is Consent.GIVEN}
         await store.copy_households(good, sealed, now)
         await store.copy_versions(good, actor.id, now)
-        drafts = [(feed.cell(row.area), "household", row.id, 1, _import_body(row)) for row in good]
+        drafts = [(buckets.cell(row.area), "household", row.id, 1, _import_body(row)) for row in good]
         for start in range(0, len(drafts), FEED_BATCH):
             await changes.append_many(drafts[start : start + FEED_BATCH])
     return ImportReport(taken=len(good), refused=tuple(bad))
@@ -307,7 +259,7 @@ async def publish_questionnaire(new: NewQuestionnaire, actor: Actor, now: dateti
         scope.require_any(actor, "questionnaire.write")
         await store.add_questionnaire(made)
         body = msgspec.to_builtins(made)
-        await changes.append(feed.REFERENCE, "questionnaire", f"{made.code}:{made.version}", 1, body)
+        await changes.append(buckets.REFERENCE, "questionnaire", f"{made.code}:{made.version}", 1, body)
     return made
 
 

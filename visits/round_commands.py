@@ -16,7 +16,7 @@ from app.kernel.ids import new_id
 from app.kernel.problem import FieldError, Invalid, NotPermitted, StaleVersion
 from grid import facts as grid_facts
 from grid.organisations import Directory
-from visits import facts, households, planning, proposal, round_store, rounds, store
+from visits import buckets, facts, households, planning, proposal, round_store, rounds, store
 from visits.coverage import Coverage, Level
 from visits.events import RoundClosed, RoundPublished
 from visits.households import Household
@@ -24,7 +24,6 @@ from visits.planning import Evening, Member, Plan, Stop
 from visits.problems import RoundNotFound, RoundRefuses
 from visits.proposal import PlanRequest, Preview, Reassign
 from visits.rounds import Assignment, AssignmentState, NewRound, Round, RoundState
-from visits.sync import feed
 
 
 class _Draft(Struct, frozen=True):
@@ -176,7 +175,7 @@ async def assign(round_id: UUID, request: PlanRequest, actor: Actor, now: dateti
         await _publish(round_, after, before, now)
         await changes.append_many(
             [
-                (feed.squad(squad), "round", round_.id, round_.version, rounds.feed_body(round_))
+                (buckets.squad(squad), "round", round_.id, round_.version, rounds.feed_body(round_))
                 for squad in round_.squads
             ]
         )
@@ -226,12 +225,12 @@ def assignment_changes(
     drafts: list[changes.Draft] = []
     key = ("assignment", assignment.id, assignment.version)
     if old_person is not None and old_person != assignment.person:
-        drafts.append((feed.person(old_person), *key, None))
+        drafts.append((buckets.person(old_person), *key, None))
     if assignment.person is not None:
         body = None
         if assignment.state is not AssignmentState.CANCELLED:
             body = rounds.assignment_body(assignment, home, now.astimezone(SHANGHAI).date())
-        drafts.append((feed.person(assignment.person), *key, body))
+        drafts.append((buckets.person(assignment.person), *key, body))
     return drafts
 
 
@@ -263,11 +262,11 @@ async def close_round(round_id: UUID, actor: Actor, now: datetime) -> Round:
         round_ = replace(round_, state=RoundState.CLOSED, version=round_.version + 1)
         await round_store.save_state(round_)
         gone: list[changes.Draft] = [
-            (feed.person(each.person), "assignment", each.id, each.version + 1, None)
+            (buckets.person(each.person), "assignment", each.id, each.version + 1, None)
             for each in await round_store.lock_assignments(round_id)
             if each.person is not None
         ]
-        gone += [(feed.squad(squad), "round", round_.id, round_.version, None) for squad in round_.squads]
+        gone += [(buckets.squad(squad), "round", round_.id, round_.version, None) for squad in round_.squads]
         await changes.append_many(gone)
         await outbox.emit(RoundClosed(id=new_id(), at=now, actor=actor.id, round_id=round_id))
     return round_

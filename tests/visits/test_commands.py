@@ -14,6 +14,7 @@ from visits import commands
 from visits.commands import Unmask
 from visits.households import CareNeed, Consent, HouseholdChange, ImportRow
 from visits.problems import AddressTaken, ContactWithheld, HouseholdNotFound, VersionTaken
+from visits.sync import household_commands
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ async def test_an_import_takes_the_good_rows_at_once_and_lists_the_bad(on: Stage
     await changes.assign_positions()
     told = {each.entity for each in await changes.read(f"cell:{stage.CELL}", 0, 100)}
     assert {str(rows[0].id), str(rows[3].id)} <= told
-    amended = await commands.amend_household(rows[0].id, {"residents": 5}, 1, on.leader.actor, MORNING)
+    amended = await household_commands.amend_household(rows[0].id, {"residents": 5}, 1, on.leader.actor, MORNING)
     assert (amended.household.residents, amended.merged, amended.conflicts) == (5, False, ())
 
 

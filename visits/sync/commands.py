@@ -24,6 +24,7 @@ from app.kernel.actor import Actor
 from app.kernel.problem import FieldError, Invalid, Problem, StaleVersion, Unavailable
 from grid import facts as grid_facts
 from tasks.cases.problems import TransitionRefused
+from visits import buckets
 from visits import store as visit_store
 from visits.problems import (
     AppTooOld,
@@ -63,7 +64,7 @@ async def pull(request: Pull, actor: Actor, now: datetime) -> PullAnswer:
         epoch = str(await changes.epoch())
         reach = scope.require_any(actor, "household.read")
         cells = await visit_store.cells_below(reach.areas, actor.id)
-        allowed = feed.buckets_of(actor.id, actor.organisations, cells[:MAX_CELLS])
+        allowed = buckets.buckets_of(actor.id, actor.organisations, cells[:MAX_CELLS])
         cursors, removed = feed.cursors(request, allowed, epoch)
         pages = await _pages(cursors, request.limit)
         acknowledged = await store.acknowledged(request.device_id, now - ACKNOWLEDGED_FOR)

@@ -16,7 +16,8 @@ from tasks.cases import intake
 from tasks.cases.model import Severity
 from tasks.cases.orders import Add, Arrive, Attend, Order, Record, Reply, Return, SetHandler, Sign, Submit, name_of
 from tasks.cases.report import Report, Reporter
-from visits import commands, demands, visit, visit_commands
+from visits import demands, visit, visit_commands
+from visits.sync import household_commands
 from visits.sync.store import Origin
 from visits.sync.verdict import Effect, Op, Ruling
 from visits.visit import Moment, VisitReport
@@ -61,7 +62,7 @@ async def record_visit(op: Op, context: Context) -> Effect:
 
 async def amend_household(op: Op, context: Context) -> Effect:
     """`household.amend`: some fields of a household, merged with what others changed since `base_version`."""
-    amended = await commands.amend_household(
+    amended = await household_commands.amend_household(
         op.entity_id, op.body, op.base_version, context.actor, context.origin.received_at
     )
     ruling = Ruling.MERGED if amended.merged else Ruling.APPLIED

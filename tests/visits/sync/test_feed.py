@@ -2,6 +2,7 @@
 
 from app.kernel.changes import Change
 from app.kernel.ids import new_id
+from visits import buckets
 from visits.sync import feed
 from visits.sync.feed import Pull
 
@@ -9,7 +10,7 @@ DEVICE, ME, SQUAD = new_id(), new_id(), new_id()
 
 
 def test_a_person_sees_the_common_bucket_the_own_the_squads_and_the_cells() -> None:
-    assert feed.buckets_of(ME, {SQUAD}, ["330109001001001"]) == (
+    assert buckets.buckets_of(ME, {SQUAD}, ["330109001001001"]) == (
         "reference", f"person:{ME}", f"squad:{SQUAD}", "cell:330109001001001",
     )  # fmt: skip
 
