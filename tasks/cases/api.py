@@ -23,10 +23,11 @@ from tasks.cases.queries import ContactView, Filter
 from tasks.cases.report import Report, Reporter
 from tasks.cases.views import CaseDetail, CaseRowView, CaseView, RoutingView, StepView
 
-READ: dict[str, Any] = {"action": "case.read"}
+READ: dict[str, Any] = {"action": "case.view"}
 ACT: dict[str, Any] = {"action": "case.act"}
 DESK_ROLES = frozenset({Role.STATION, Role.TOWN_CENTRE, Role.DEPARTMENT, Role.DISTRICT_CENTRE})
 Limit = Annotated[int, Meta(ge=1, le=200)]
+Instant = Annotated[datetime, Meta(tz=True)]
 Line = Annotated[str, Meta(max_length=200)]
 
 
@@ -51,7 +52,7 @@ class NewCase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     attributes: dict[str, Any] = {}
     evidence: Annotated[tuple[EvidenceRef, ...], Meta(max_length=30)] = ()
     parent: UUID | None = None
-    occurred_at: Annotated[datetime, Meta(tz=True)] | None = None
+    occurred_at: Instant | None = None
 
 
 class Link(Struct, frozen=True):
@@ -112,13 +113,14 @@ async def cases(
     handler: FromQuery[UUID | None] = None,
     overdue: FromQuery[bool | None] = None,
     text: FromQuery[Annotated[str, Meta(min_length=1, max_length=100)] | None] = None,
-    since: FromQuery[datetime | None] = None,
-    until: FromQuery[datetime | None] = None,
+    since: FromQuery[Instant | None] = None,
+    until: FromQuery[Instant | None] = None,
     parent: FromQuery[UUID | None] = None,
     limit: FromQuery[Limit] = 50,
     after: FromQuery[str | None] = None,
 ) -> Response[list[CaseRowView]]:
     """List the cases you may see, newest first. `state` takes several, separated by commas."""
+    scope.require_any(actor, "case.view")
     states = tuple(part for part in (wanted or "").split(",") if part)
     asked = Filter(
         state=states,
@@ -144,12 +146,14 @@ async def cases(
 @get("/cases/counts", opt=READ, tags=["cases"])
 async def counts(actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> dict[str, int]:
     """Count the open cases you may see by state, and those overdue."""
+    scope.require_any(actor, "case.view")
     return await queries.counts(actor, now)
 
 
 @get("/cases/{case_id:uuid}", opt=READ, tags=["cases"])
 async def case(case_id: FromPath[UUID], actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> CaseDetail:
     """Show a case with its legs, its evidence and what you may do with it now."""
+    scope.require_any(actor, "case.view")
     return await queries.case(case_id, actor, now)
 
 
@@ -158,6 +162,7 @@ async def steps(
     case_id: FromPath[UUID], actor: NamedDependency[Actor], now: NamedDependency[datetime]
 ) -> list[StepView]:
     """Show every step of a case with its hash; texts that were erased are missing, their hashes stay."""
+    scope.require_any(actor, "case.view")
     return await queries.steps(case_id, actor, now)
 
 
@@ -166,6 +171,7 @@ async def routing(
     case_id: FromPath[UUID], actor: NamedDependency[Actor], now: NamedDependency[datetime]
 ) -> RoutingView:
     """Explain why the case went where it went: every rule looked at, in words."""
+    scope.require_any(actor, "case.view")
     return await queries.routing(case_id, actor, now)
 
 
@@ -189,6 +195,7 @@ async def evidence(
     variant: FromQuery[str] = "1280",
 ) -> Link:
     """Give a short-lived link to a photo of the case: `original`, `1280` or `320`."""
+    scope.require_any(actor, "case.view")
     return Link(await queries.evidence_link(case_id, evidence_id, variant, actor, now))
 
 

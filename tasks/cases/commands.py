@@ -14,10 +14,10 @@ from app.identity.scope import Ownership
 from app.kernel import changes, db, fact, outbox
 from app.kernel.actor import Actor, system
 from app.kernel.ids import new_id
-from app.kernel.problem import StaleVersion
+from app.kernel.problem import Invalid, StaleVersion
 from grid import facts as grid_facts
 from grid.organisations import Directory
-from tasks.cases import deadlines, evidence, facts, journal, lifecycle, reference, store, trace
+from tasks.cases import checks, deadlines, evidence, facts, journal, lifecycle, reference, store, trace
 from tasks.cases import orders as o
 from tasks.cases.catalogue import Item
 from tasks.cases.effects import decide
@@ -50,6 +50,8 @@ async def give(case_id: UUID, order: o.Order, actor: Actor, now: datetime) -> Ca
 
 async def carry_out(case_id: UUID, order: o.Order, actor: Actor, now: datetime) -> CaseView:
     """Do what `give` does in the caller's transaction (a phone's push, an alert that clears)."""
+    if errors := checks.faults(order, now):
+        raise Invalid(errors)
     locked = await store.lock(case_id)
     if locked is None:
         raise CaseNotFound

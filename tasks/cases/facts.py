@@ -88,19 +88,21 @@ def turn(leg: Leg, case: Case, now: datetime, directory: Directory) -> Fact:
     )
 
 
-def _signing(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
-    at = done.before.now
-    return [_leg_fact("signing", leg, done.change.case, at, directory, due_at=leg.sign_due, done_at=leg.signed_at)]
+def clocks(leg: Leg, case: Case, now: datetime, directory: Directory) -> list[Fact]:
+    """Return the facts of signing and of being there, from the moment they are due: who never comes counts too."""
+    void = leg.state in TAKEN_BACK
+    there = ("attendance", leg.attended_at) if leg.kind is LegKind.ASSIST else ("arrival", leg.arrived_at)
+    found: list[Fact] = []
+    for (kind, done_at), due_at in ((("signing", leg.signed_at), leg.sign_due), (there, leg.arrive_due)):
+        if due_at is not None or done_at is not None:
+            due = None if void and done_at is None else due_at
+            found.append(_leg_fact(kind, leg, case, now, directory, due_at=due, done_at=done_at))
+    return found
 
 
-def _arrival(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
-    at = done.before.now
-    return [_leg_fact("arrival", leg, done.change.case, at, directory, due_at=leg.arrive_due, done_at=leg.arrived_at)]
-
-
-def _attendance(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
-    case, at = done.change.case, done.before.now
-    return [_leg_fact("attendance", leg, case, at, directory, due_at=leg.arrive_due, done_at=leg.attended_at)]
+def of_new_leg(leg: Leg, case: Case, now: datetime, directory: Directory) -> list[Fact]:
+    """Return the facts of a turn that has just begun."""
+    return [turn(leg, case, now, directory), *clocks(leg, case, now, directory)]
 
 
 def _return(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
@@ -143,8 +145,7 @@ def _reply(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
 
 
 _OF_LEG: dict[type[o.Order], Callable[[Done, Leg, Directory], list[Fact]]] = {
-    o.Sign: _signing, o.Arrive: _arrival, o.Attend: _attendance, o.Return: _return, o.Record: _record,
-    o.Grant: _extension, o.Refuse: _extension, o.Urge: _urge, o.Reply: _reply,
+    o.Return: _return, o.Record: _record, o.Grant: _extension, o.Refuse: _extension, o.Urge: _urge, o.Reply: _reply,
 }  # fmt: skip
 
 
@@ -192,17 +193,29 @@ def _ruled(done: Done, directory: Directory) -> list[Fact]:
     ]
 
 
-def _dues_moved(done: Done, leg: Leg) -> bool:
-    """Whether the change touched what the fact of a turn says."""
-    old = done.before.find(leg.id)
-    watched = ("state", "handle_due", "done_at", "reworks", "extensions", "pauses", "handler")
-    return old is None or any(getattr(old, name) != getattr(leg, name) for name in watched)
+_TURN = ("state", "handle_due", "done_at", "reworks", "extensions", "pauses", "handler")
+_CLOCKS = ("state", "signed_at", "arrived_at", "attended_at", "handler")
+
+
+def _of_legs(done: Done, directory: Directory) -> list[Fact]:
+    """Return the facts of every turn the step touched, where it touched what they say."""
+    case, at = done.change.case, done.before.now
+    found: list[Fact] = []
+    for leg in done.change.legs:
+        old = done.before.find(leg.id)
+        if old is None or any(getattr(old, name) != getattr(leg, name) for name in _TURN):
+            found.append(turn(leg, case, at, directory))
+        if old is None or any(getattr(old, name) != getattr(leg, name) for name in _CLOCKS):
+            found += clocks(leg, case, at, directory)
+    return found
 
 
 def of(done: Done, directory: Directory) -> list[Fact]:
     """Return the facts one step leaves."""
     case, at, leg = done.change.case, done.before.now, done.before.leg
-    found = [turn(each, case, at, directory) for each in done.change.legs if _dues_moved(done, each)]
+    found = _of_legs(done, directory)
+    if isinstance(done.order, o.Reject) and case.reporter_kind == "worker":
+        found.append(of_report(case, at, directory))
     maker = _OF_LEG.get(type(done.order))
     if leg is not None and maker is not None:
         now = next((each for each in done.change.legs if each.id == leg.id), leg)
@@ -213,10 +226,8 @@ def of(done: Done, directory: Directory) -> list[Fact]:
     return found + _of_case(done, directory)
 
 
-def of_report(
-    case: Case, now: datetime, reporter: UUID | None, organisation: UUID | None, directory: Directory
-) -> Fact:
-    """Return the fact of a matter reported by a worker."""
+def of_report(case: Case, now: datetime, directory: Directory) -> Fact:
+    """Return the fact of a matter reported by a worker: valid until it is rejected."""
     return Fact(
         fact_id=f"report:{case.id}",
         version=case.version,
@@ -225,7 +236,7 @@ def of_report(
         occurred_at=case.received_at,
         attributes=_about(case) | {"valid": case.state is not State.REJECTED},
         recorded_at=now,
-        **subject(organisation, reporter, directory),
+        **subject(case.sender, case.reporter, directory),
     )
 
 

@@ -12,7 +12,7 @@ from app.kernel.actor import Actor
 from app.kernel.problem import FieldError, Invalid
 from grid import facts as grid_facts
 from grid.cells import Located
-from tasks.cases import commands, deadlines, evidence, journal, numbers, opening, reference, report, store
+from tasks.cases import commands, deadlines, duplicates, evidence, journal, numbers, opening, reference, report, store
 from tasks.cases.model import Case, Signal
 from tasks.cases.opening import Opened, World
 from tasks.cases.orders import Tell
@@ -79,7 +79,7 @@ async def open_many(reports: Sequence[Report], actor: Actor, now: datetime) -> l
     )
     have = await reference.of(known.catalogue, known.rules)
     _check(reports, have, now)
-    fresh = _first_of_each([r for r in reports if _existing(r, known) is None])
+    fresh = duplicates.first_of_each([r for r in reports if _existing(r, known) is None])
     located = await _locate(fresh, now)
     world = World(
         actor=actor,
@@ -100,31 +100,23 @@ async def open_many(reports: Sequence[Report], actor: Actor, now: datetime) -> l
 
 
 def _existing(one: Report, known: store.Known) -> UUID | None:
-    by_source = None if one.external_id is None else known.by_source.get((one.source, one.external_id))
-    return by_source or (None if one.id is None else known.by_id.get(one.id))
+    return duplicates.existing(one, known.by_id, known.by_source)
 
 
 def _check(reports: Sequence[Report], have: reference.Reference, now: datetime) -> None:
     errors: list[FieldError] = []
     for n, one in enumerate(reports):
         found = report.faults(one, now)
-        if one.item.strip() and have.catalogue.at(one.item, now) is None:
+        item = have.catalogue.at(one.item, now)
+        if item is not None and len(one.evidence) < item.evidence_at_report:
+            need = item.evidence_at_report
+            found.append(FieldError("evidence", (f"须附 {need} 份佐证", f"{need} pieces of evidence are needed")))
+        if item is None and one.item.strip():
             found.append(FieldError("item", (f"目录中没有事项 {one.item}", f"no such item: {one.item}")))
         prefix = f"records[{n}]." if len(reports) > 1 else ""
         errors += [FieldError(prefix + each.field, each.message) for each in found]
     if errors:
         raise Invalid(errors)
-
-
-def _key(one: Report) -> object:
-    return (one.source, one.external_id) if one.external_id is not None else one.id or id(one)
-
-
-def _first_of_each(reports: Sequence[Report]) -> list[Report]:
-    first: dict[object, Report] = {}
-    for one in reports:
-        first.setdefault(_key(one), one)
-    return list(first.values())
 
 
 async def _locate(reports: Sequence[Report], now: datetime) -> list[Located | None]:
@@ -165,11 +157,11 @@ async def _answers(
     reports: Sequence[Report], fresh: Sequence[Report], opened: Sequence[Opened], known: store.Known
 ) -> list[Case]:
     """Return one case per report: the new one, or the one that was there."""
-    new = {_key(one): made.case for one, made in zip(fresh, opened, strict=True)}
+    new = {duplicates.key(one): made.case for one, made in zip(fresh, opened, strict=True)}
     old = {case for one in reports if (case := _existing(one, known)) is not None}
     there = {case.id: case for case in await store.cases(sorted(old))} if old else {}
     found: list[Case] = []
     for one in reports:
         existing = _existing(one, known)
-        found.append(new[_key(one)] if existing is None else there[existing])
+        found.append(new[duplicates.key(one)] if existing is None else there[existing])
     return found

@@ -124,6 +124,8 @@ class Case(Struct, frozen=True, kw_only=True):
     external_id: str | None = None
     reporter_kind: str
     reporter: UUID | None = None
+    sender: UUID | None = None
+    """The organisation it came from: a worker's, a clerk's, a platform's."""
     desk: UUID | None = None
     area: str
     town: str | None = None

@@ -82,6 +82,7 @@ def received(report: Report, item: Item, number: str, located: Located | None, w
         external_id=report.external_id,
         reporter_kind=report.reporter.kind,
         reporter=report.reporter.id,
+        sender=report.sender or min(world.actor.organisations, default=None),
         desk=_desk(report, world),
         area=cell or world.actor.district,
         town=None if cell is None else cell[:9],
@@ -105,7 +106,7 @@ def _routing_case(report: Report, case: Case, located: Located | None) -> Routin
         place="none" if located is None else located.reason,
         words=f"{case.title}\n{report.description}",
         attributes=report.attributes,
-        sender=report.sender,
+        sender=case.sender,
         complained_about=frozenset(report.complained_about),
     )
 
@@ -144,7 +145,7 @@ def _received_event(report: Report, case: Case, salt: str, world: World) -> trac
     }
     said |= {field: trace.sealed_text(text, salt) for field, text in texts.items() if text}
     at = world.now
-    organisation = report.sender or min(world.actor.organisations, default=None)
+    organisation = case.sender
     return trace.seal(
         trace.Head(),
         trace.Entry(case=case.id, at=at, actor=world.actor.id, organisation=organisation, type="received", body=said),
@@ -273,18 +274,16 @@ def _record(report: Report, case: Case, located: Located | None, decision: Decis
         "accuracy_m": None if place is None else place.accuracy_m,
         "occurred_at": report.occurred_at,
         "routing": explained,
-        "sender": report.sender,
     }
 
 
 def _facts(report: Report, case: Case, legs: tuple[Leg, ...], done: list[Done], world: World) -> list[Fact]:
-    found = [facts.turn(leg, case, world.now, world.directory) for leg in legs]
+    found = [each for leg in legs for each in facts.of_new_leg(leg, case, world.now, world.directory)]
     if report.solved is not None:
         for step in done:
             found += [fact for fact in facts.of(step, world.directory) if fact.kind != "case"]
     if report.reporter.kind == "worker":
-        who, own = report.reporter.id, min(world.actor.organisations, default=report.sender)
-        found.append(facts.of_report(case, world.now, who, own, world.directory))
+        found.append(facts.of_report(case, world.now, world.directory))
     return facts.latest(found)
 
 

@@ -229,6 +229,9 @@ async def cases(asked: Filter, actor: Actor, now: datetime, limit: int, after: s
     wrong = [state for state in asked.state if state not in list(State)]
     if wrong:
         raise invalid("state", f"没有这种状态：{wrong[0]}", f"no such state: {wrong[0]}")
+    for name in ("item", "source", "text"):
+        if "\x00" in (getattr(asked, name) or ""):
+            raise invalid(name, "含有无法查询的字符", "holds a character that cannot be looked for")
     async with db.transaction(actor.district):
         where = _Where()
         _within(where, scope.require_any(actor, "case.read"), await grid_facts.directory(now))

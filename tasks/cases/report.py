@@ -81,6 +81,7 @@ def _text_faults(report: Report) -> list[FieldError]:
 
 def faults(report: Report, now: datetime) -> list[FieldError]:
     """Return what is wrong with a report by itself, every bad field; nothing if it can be opened."""
+    attributes = msgspec.json.encode(report.attributes)
     late = report.occurred_at is not None and report.occurred_at > now + AHEAD
     checks = (
         (not report.source.strip(), "source", ("不能为空", "must not be empty")),
@@ -88,7 +89,8 @@ def faults(report: Report, now: datetime) -> list[FieldError]:
         (not (report.title + report.description).strip(), "description", ("请写明事由", "say what it is about")),
         (report.reporter.kind not in REPORTER_KINDS, "reporter.kind", ("没有这种报告人", "no such kind of reporter")),
         (late, "occurred_at", ("时间在将来", "the time lies in the future")),
-        (len(msgspec.json.encode(report.attributes)) > 20_000, "attributes", ("属性过多", "too many attributes")),
+        (len(attributes) > 20_000, "attributes", ("属性过多", "too many attributes")),
+        (b"\\u0000" in attributes, "attributes", ("含有无法保存的字符", "holds a character that cannot be stored")),
     )
     return _text_faults(report) + [FieldError(field, why) for wrong, field, why in checks if wrong]
 

@@ -278,7 +278,10 @@ async def test_what_was_on_somebodys_legs_stays_visible_to_them(place: str):
         (stage.CENTRE_CLERK, o.Assign(to=stage.MARKET)),
         (stage.MARKET_CLERK, o.Return(reason="不归我们")),
     )
-    assert (await queries.case(case.id, stage.MARKET_CLERK, NOW)).state == "accepted"
+    seen = await queries.case(case.id, stage.MARKET_CLERK, NOW)
+    assert seen.state == "accepted"
+    signing = {row["department"]: row["due_at"] for row in await facts(case.id, "signing")}
+    assert signing == {None: None, str(stage.MARKET): None}  # what was taken back is in nobody's ratio
     with pytest.raises(CaseNotFound):
         await queries.case(case.id, stage.TRANSPORT_CLERK, NOW)
 

@@ -1,13 +1,13 @@
 """The thin path over HTTP: opened, routed, signed, delegated, submitted, confirmed, verified, rated, closed."""
 
 from typing import Any
-from uuid import UUID
 
 import httpx
 
 from app.kernel import clock, db
 from app.kernel.actor import Role
-from tasks.cases import intake, store, trace
+from tasks.cases import commands, intake, store, trace
+from tasks.cases.orders import Rate
 from tests.tasks.cases import stage, town
 from tests.tools import people
 
@@ -51,8 +51,9 @@ async def test_a_citizens_request_travels_to_its_end(http: httpx.AsyncClient, pl
     assert seen["state"] == "handled"
     seen = await post(http, centre, f"{path}/verify", {"version": seen["version"], "passed": True})
     assert seen["state"] == "calling_back"
-    seen = await post(http, citizen, f"{path}/rate", {"version": seen["version"], "score": 5, "opinion": "谢谢"})
-    assert (seen["state"], seen["rating"]) == ("closed", 5)
+    await post(http, citizen, f"{path}/rate", {"version": seen["version"], "score": 5}, status=403)
+    rated = await commands.give(case.id, Rate(score=5, opinion="谢谢"), citizen.actor, clock.now())
+    assert (rated.state, rated.rating) == ("closed", 5)
 
     answer = await http.get(f"/v1{path}/trace", headers=centre.headers)
     steps = answer.json()
@@ -61,7 +62,7 @@ async def test_a_citizens_request_travels_to_its_end(http: httpx.AsyncClient, pl
         "submitted", "verified", "rated",
     ]  # fmt: skip
     assert "13800001234" not in answer.text
-    links = await store.links(UUID(seen["id"]))
+    links = await store.links(case.id)
     assert trace.verify(case.id, links, (await store.heads(None, 1))[0][1]) is None
 
     sql = "select kind, force, done_at is not null as done from fact where attributes->>'case' = $1"
