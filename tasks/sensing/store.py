@@ -201,13 +201,19 @@ async def insert(rows: Sequence[tuple[Channel, Reading]], flags: Sequence[str | 
 
 
 async def values_at(keys: Sequence[Key]) -> dict[Key, float]:
-    """Return the stored values of keys."""
+    """Return the stored values of keys; the bounds of time keep the planner to the days in question."""
+    if not keys:
+        return {}
+    times = [at for _, _, at in keys]
     rows = await db.fetch(
         "select r.device, r.channel, r.at, r.value from unnest($1::uuid[], $2::text[], $3::timestamptz[])"
-        " as k(device, channel, at) join reading r on r.device = k.device and r.channel = k.channel and r.at = k.at",
+        " as k(device, channel, at) join reading r on r.device = k.device and r.channel = k.channel and r.at = k.at"
+        " where r.at between $4 and $5",
         [device for device, _, _ in keys],
         [channel for _, channel, _ in keys],
-        [at for _, _, at in keys],
+        times,
+        min(times),
+        max(times),
     )
     return {(row["device"], row["channel"], row["at"]): row["value"] for row in rows}
 
