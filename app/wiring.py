@@ -20,6 +20,8 @@ from media import commands as media
 from media import configuration as media_configuration
 from media import upload_commands
 from media.events import EvidenceStored
+from scoring.teams import api as scoring_api
+from scoring.teams import commands as scoring
 from tasks.cases import api as cases_api
 from tasks.cases import sweeping, trail
 from tasks.channels import api as channels_api
@@ -29,6 +31,8 @@ from tasks.sensing import api as sensing_api
 from tasks.sensing import commands as sensing
 from tasks.sensing import watch_commands as sensing_watch
 from tasks.sensing.events import ReadingsRecorded
+from visits import api as visits_api
+from visits import round_commands
 
 ROUTES: list[Any] = [
     *identity_api.routes,
@@ -37,6 +41,8 @@ ROUTES: list[Any] = [
     *channels_api.routes,
     *media_api.routes,
     *sensing_api.routes,
+    *visits_api.routes,
+    *scoring_api.routes,
 ]
 """Handlers mounted below /v1."""
 
@@ -69,6 +75,8 @@ SCHEDULES: dict[str, tuple[timedelta, Job]] = {
     "cases.sweep": (timedelta(minutes=1), sweeping.sweep),
     "cases.daily_root": (timedelta(hours=1), trail.seal_day),
     "sensing.sweep": (timedelta(seconds=2), sensing_watch.sweep),
+    "scoring.live": (timedelta(seconds=30), scoring.recompute_dirty),
+    "visits.day": (timedelta(hours=1), round_commands.renew_day),
     "sensing.days": (timedelta(hours=6), sensing.open_days),
 }
 """Name → how often and what; each runs once per district however many workers there are."""

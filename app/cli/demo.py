@@ -5,12 +5,13 @@ import time
 from datetime import datetime
 
 import click
+import httpx
 import msgspec
 from msgspec import Struct
 
 from app import settings, wiring
 from app.cli.progress import bars
-from app.demo import accounts, load, mini_program
+from app.demo import accounts, load, mini_program, story
 from app.demo.accounts import DemoFile
 from app.demo.district.places import DISTRICT
 from app.kernel import clock, db
@@ -102,6 +103,21 @@ def _tell(chosen: Settings) -> DemoFile:
     told = msgspec.structs.replace(known, base_url=chosen.base_url, ports=known.ports | ports)
     accounts.write(chosen.home, told)
     return told
+
+
+@command.command("story")
+@click.option("--json", "as_json", is_flag=True, help="Print what was seen as JSON at the end.")
+def story_command(as_json: bool) -> None:
+    """Play the whole mission over HTTP on the running demo; exit code 0 only if every effect was seen."""
+    demo = accounts.read(settings.read().home)
+    if demo is None:
+        raise Trouble("There is no demo here: run `make demo` first.")
+    try:
+        played = story.play(demo, clock.now(), lambda words: click.echo(words, err=as_json))
+    except httpx.TransportError as error:
+        raise Trouble(f"The demo at {demo.base_url} does not answer ({error}): run `make demo`.") from None
+    if as_json:
+        click.echo(msgspec.json.encode({"steps": played.steps, "seen": played.seen}))
 
 
 command.add_command(mini_program.command)

@@ -15,8 +15,8 @@ from tasks.cases.report import Report, Reporter
 from tasks.cases.views import CaseDetail, StepView
 
 SOURCE = "citizen"
-UNSORTED = "E0199"
-"""其他市容环境问题: what a request is until a clerk has sorted it, when the citizen chose no item."""
+UNSORTED = "G001"
+"""其他诉求: what a request is until a clerk has sorted it, when the citizen chose no item."""
 
 STATES: dict[State, Text] = STATE_WORDS | {
     State.RECEIVED: ("已收到，正在受理", "received, a clerk will look at it"),
