@@ -85,6 +85,10 @@ STATEMENTS = (
     )""",
     "create index if not exists assignment_person on assignment (person, state)",
     "create index if not exists assignment_household on assignment (household_id)",
+    """create table if not exists visit_day (
+        day date primary key,
+        renewed_at timestamptz not null
+    )""",
     """create table if not exists visit (
         id uuid primary key,
         household_id uuid not null references household (id),

@@ -273,9 +273,11 @@ async def close_round(round_id: UUID, actor: Actor, now: datetime) -> Round:
 
 
 async def renew_day(district: str, now: datetime) -> int:
-    """Bring care needs to the phones for today's visits and take yesterday's away; once a night, harmless again."""
+    """Bring care needs to the phones for today's visits and take yesterday's away; once a day, then nothing."""
     today = now.astimezone(SHANGHAI).date()
     async with db.transaction(district):
+        if not await round_store.begin_day(today, now):
+            return 0
         turns = await round_store.assignments_on([today - timedelta(days=1), today])
         homes = {home.id: home for home in await store.households_of([each.household_id for each in turns])}
         drafts = [draft for each in turns for draft in assignment_changes(each, None, homes[each.household_id], now)]

@@ -1,7 +1,7 @@
 """Every query about rounds, assignments and coverage; the caller opens the transaction."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -79,6 +79,12 @@ async def assignments(round_id: UUID, person: UUID | None = None) -> list[Assign
         person,
     )
     return [msgspec.convert(dict(row), Assignment) for row in rows]
+
+
+async def begin_day(day: date, now: datetime) -> bool:
+    """Note that a day's lists are being renewed; False when they were already."""
+    sql = "insert into visit_day (day, renewed_at) values ($1, $2) on conflict (day) do nothing"
+    return await db.execute(sql, day, now) == 1
 
 
 async def assignments_on(days: Sequence[date]) -> list[Assignment]:

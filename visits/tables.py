@@ -91,6 +91,13 @@ class AssignmentRow(Table, tablename="assignment"):
     version = Integer(default=None)
 
 
+class VisitDayRow(Table, tablename="visit_day"):
+    """A day whose care needs were brought to the phones."""
+
+    day = Date(primary_key=True, default=None)
+    renewed_at = Timestamptz(default=None)
+
+
 class VisitRow(Table, tablename="visit"):
     """A recorded visit; rows are only added."""
 

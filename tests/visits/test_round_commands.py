@@ -63,7 +63,8 @@ async def test_care_needs_travel_only_with_todays_assignments(on: Stage) -> None
     await round_commands.assign(round_.id, PlanRequest(by_hand=tuple(hand)), on.leader.actor, MORNING)
     bodies = [change.body or {} for change in await bucket(f"person:{on.worker.actor.id}")]
     assert [body["care_needs"] for body in bodies if body["household"] == str(on.homes[0])] == [["elderly_alone"]]
-    await round_commands.renew_day(stage.DISTRICT, MORNING + timedelta(days=1))
+    assert await round_commands.renew_day(stage.DISTRICT, MORNING + timedelta(days=1)) > 0
+    assert await round_commands.renew_day(stage.DISTRICT, EVENING + timedelta(days=1)) == 0
     bodies = [change.body or {} for change in await bucket(f"person:{on.worker.actor.id}")]
     assert all("care_needs" not in body for body in bodies if body["planned_on"] == "2026-11-23")
 
