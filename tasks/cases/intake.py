@@ -6,17 +6,17 @@ from uuid import UUID
 
 import asyncpg
 
-from app.identity import cipher
+from app.identity import cipher, scope
 from app.kernel import changes, db, fact, outbox
 from app.kernel.actor import Actor
-from app.kernel.problem import FieldError, Invalid
+from app.kernel.problem import FieldError, Invalid, invalid
 from grid import facts as grid_facts
 from grid.cells import Located
 from tasks.cases import commands, deadlines, duplicates, evidence, journal, numbers, opening, reference, report, store
 from tasks.cases.model import Case, Signal
 from tasks.cases.opening import Opened, World
 from tasks.cases.orders import Tell
-from tasks.cases.problems import TransitionRefused
+from tasks.cases.problems import CaseNotFound, TransitionRefused
 from tasks.cases.report import Report, Reporter, Solved
 from tasks.cases.store import ContactRow
 from tasks.cases.views import CaseView
@@ -34,12 +34,15 @@ async def create(report: Report, actor: Actor, now: datetime) -> CaseView:
 
 async def _create(report: Report, actor: Actor, now: datetime) -> CaseView:
     async with db.transaction(actor.district):
-        case = await open(report, actor, now)
-        legs = await store.legs(case.id)
-        directory = await grid_facts.directory(now)
-        item = (await reference.present()).catalogue.version(case.item, case.item_version)
-        s = commands.situation(case, legs, item, actor, now, directory)
-        return commands.view_of(s, directory)
+        cases, opened, world, have = await _open_all([report], actor, now)
+        case, directory = cases[0], world.directory
+        if opened:
+            legs = opened[0].legs
+        else:  # it was opened before: shown to whoever may see it
+            legs = await store.legs(case.id)
+            scope.require(actor, "case.read", commands.ownership(case, legs, directory), CaseNotFound())
+        item = have.catalogue.version(case.item, case.item_version)
+        return commands.view_of(commands.situation(case, legs, item, actor, now, directory), directory)
 
 
 async def signal(source: str, external_id: str, said: Signal, actor: Actor, now: datetime) -> CaseView | None:
@@ -71,6 +74,13 @@ async def open_many(reports: Sequence[Report], actor: Actor, now: datetime) -> l
     The same id or (source, external id) opens one case: again, or twice in the list, answers that one.
     Invalid names the bad fields of every report (`records[3].item`; of a single one just `item`).
     """
+    return (await _open_all(reports, actor, now))[0]
+
+
+async def _open_all(
+    reports: Sequence[Report], actor: Actor, now: datetime
+) -> tuple[list[Case], list[Opened], World, reference.Reference]:
+    """Return one case per report, the new ones with their rows, and what they were decided on."""
     external = [r for r in reports if r.external_id is not None]
     known = await store.known(
         [r.id for r in reports if r.id is not None],
@@ -96,7 +106,7 @@ async def open_many(reports: Sequence[Report], actor: Actor, now: datetime) -> l
         if item is not None:
             opened.append(opening.open_one(one, item, number, place, world))
     await _write(fresh, opened, actor, now)
-    return await _answers(reports, fresh, opened, known)
+    return await _answers(reports, fresh, opened, known), opened, world, have
 
 
 def _existing(one: Report, known: store.Known) -> UUID | None:
@@ -163,5 +173,9 @@ async def _answers(
     found: list[Case] = []
     for one in reports:
         existing = _existing(one, known)
-        found.append(new[duplicates.key(one)] if existing is None else there[existing])
+        case = new[duplicates.key(one)] if existing is None else there[existing]
+        named = one.external_id is None and existing is not None
+        if named and (case.source, case.reporter) != (one.source, one.reporter.id):
+            raise invalid("id", "编号已被使用", "the id is taken")
+        found.append(case)
     return found

@@ -174,6 +174,17 @@ async def test_the_same_report_again_answers_the_same_case(place: str):
     assert len({case.number for case in cases}) == 2
 
 
+async def test_somebody_elses_id_shows_nothing_of_their_case(place: str):
+    case = await opened()
+    theirs = report(id=case.id, reporter=Reporter(id=stage.STRANGER.id))
+    with pytest.raises(Invalid):
+        await intake.open(theirs, stage.STRANGER, NOW)
+    desk = report(source="desk", reporter=Reporter(kind="resident"))
+    case = await intake.open(desk, stage.TOWN_CLERK, NOW)
+    with pytest.raises(CaseNotFound):
+        await intake.create(replace(desk, id=case.id), stage.OTHER_TOWN_CLERK, NOW)
+
+
 async def test_every_bad_field_of_every_report_is_named(place: str):
     bad = report(item="nothing", description=" ", occurred_at=NOW + timedelta(hours=1))
     with pytest.raises(Invalid) as caught:
