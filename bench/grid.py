@@ -3,16 +3,13 @@
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from random import Random
-
-import shapely
-from shapely import MultiPolygon
 
 from app.demo.district import places
 from app.demo.district.places import DISTRICT
 from app.kernel import db
 from bench.figure import Figure
 from bench.platform import Context
+from bench.points import points_of
 from grid import commands, facts
 from grid.cells import CellIndex, Located, Point
 
@@ -23,7 +20,7 @@ BATCH = 1_000
 async def run(context: Context) -> list[Figure]:
     """Points a second. Raises AssertionError when two forms disagree."""
     made = places.build()
-    points = _points(made.boundaries[DISTRICT], 200_000)
+    points = points_of(made.boundaries[DISTRICT], 200_000)
     db.configure(await context.database())
     await db.start(1, 2)
     try:
@@ -65,19 +62,6 @@ async def run(context: Context) -> list[Figure]:
         Figure(name="point → cell, in memory, single", value=memory_single, unit="points/s"),
         Figure(name="point → cell, in memory, all at once", value=memory, unit="points/s"),
     ]
-
-
-def _points(outline: MultiPolygon, count: int) -> list[Point]:
-    """Points of the district, one in twenty of them outside."""
-    west, south, east, north = outline.bounds
-    random = Random(1)
-    shapely.prepare(outline)
-    points: list[Point] = []
-    while len(points) < count:
-        point = (random.uniform(west, east), random.uniform(south, north))
-        if shapely.intersects_xy(outline, *point) or random.random() < 0.05:
-            points.append(point)
-    return points
 
 
 async def _bare(points: list[Point]) -> list[Located]:

@@ -3,17 +3,16 @@
 import asyncio
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 from msgspec import Struct
 
+from app import running
 from app.demo import accounts
 from app.demo.accounts import DemoFile
 from app.embedded.services import Services
@@ -47,37 +46,42 @@ class Context(Struct, frozen=True):
         return url
 
     @asynccontextmanager
-    async def platform(self, *, demo: bool = False) -> AsyncGenerator[Platform]:
-        """Server and worker on a database of their own, with the demo district if asked for."""
+    async def platform(self, *, demo: bool = False, worker: bool = True) -> AsyncGenerator[Platform]:
+        """Two server processes and a worker on a database of their own, with the demo district if asked for."""
         database_url = await self.database()
-        home = self.services.home / database_url.rpartition("bench_")[2][:12]
+        home = self.services.home / database_url.partition("bench_")[2][:12]
         home.mkdir()
         with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+            port: int = probe.getsockname()[1]
         environment = os.environ | {
             "ZJW_HOME": str(home),
             "DATABASE_URL": database_url,
             "REDIS_URL": self.services.valkey.url(1),
+            "ZJW_PORT": str(port),
+            "ZJW_SERVER_PROCESSES": "2",
             "ZJW_LOG_LEVEL": "warning",
         }
-        await _zjw(environment, "run", "--detach", "--port", str(port), *(("--demo", "small") if demo else ()))
+        if demo:
+            loading = await _zjw(environment, "demo", "load", "--kind", "small")
+            if await loading.wait():
+                raise RuntimeError("the demo district could not be loaded")
+        processes = [await _zjw(environment, topic) for topic in ("serve", *(("worker",) if worker else ()))]
         try:
-            yield Platform(f"http://127.0.0.1:{port}", port, database_url, accounts.read(home))
+            base_url = f"http://127.0.0.1:{port}"
+            await asyncio.to_thread(
+                running.wait_until_ready,
+                base_url,
+                lambda: all(process.returncode is None for process in processes),
+                home / "log" / "none",
+            )
+            yield Platform(base_url, port, database_url, accounts.read(home))
         finally:
-            await _zjw(environment, "stop")
+            for process in processes:
+                if process.returncode is None:
+                    process.terminate()
+            await asyncio.gather(*(process.wait() for process in processes))
 
 
-async def _zjw(environment: dict[str, str], *words: str) -> None:
-    def call() -> None:
-        done = subprocess.run(
-            (sys.executable, "-m", "app", *words),
-            env=environment,
-            cwd=Path(__file__).parent.parent,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"zjw {' '.join(words)}: {done.stdout}{done.stderr}")
-
-    await asyncio.to_thread(call)
+async def _zjw(environment: dict[str, str], *words: str) -> asyncio.subprocess.Process:
+    quiet = asyncio.subprocess.DEVNULL
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "app", *words, env=environment, stdout=quiet)
