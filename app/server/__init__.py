@@ -50,7 +50,7 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
             Idempotency(),
         ],
     )
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             v1,
             *wiring.ROOT_ROUTES,
@@ -61,7 +61,6 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
             openapi.docs,
             openapi.assets,
         ],
-        middleware=[Envelope()],
         dependencies={
             "actor": Provide(authentication.provide_actor, sync_to_thread=False),
             "now": Provide(authentication.provide_now, sync_to_thread=False),
@@ -81,6 +80,8 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
         request_max_body_size=2 * 1024 * 1024,
         logging_config=None,
     )
+    app.asgi_handler = Envelope(app.asgi_handler)  # around the framework's own error handling, too
+    return app
 
 
 def _write_probe(folder: Path) -> None:

@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 from litestar.datastructures import Headers, MutableScopeHeaders
-from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
@@ -39,13 +38,16 @@ def request_id_of(headers: Headers) -> str:
     return given if plain else new_id().hex
 
 
-class Envelope(ASGIMiddleware):
-    """The outermost layer of every routed request."""
+class Envelope:
+    """The outermost layer of every request, whatever becomes of it: routed, refused or not found."""
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count, time, mark and log one request."""
         if scope["type"] != "http":
-            await next_app(scope, receive, send)
+            await self._app(scope, receive, send)
             return
         request_id = request_id_of(Headers.from_scope(scope))
         scope["state"]["request_id"] = request_id
@@ -60,7 +62,7 @@ class Envelope(ASGIMiddleware):
             await send(message)
 
         try:
-            await next_app(scope, receive, mark)
+            await self._app(scope, receive, mark)
         finally:
             _report(scope, request_id, status, time.perf_counter() - began)
 

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from litestar.datastructures import Headers
 from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Empty, HTTPReceiveMessage, Message, Receive, Scope, Send
+from litestar.utils.scope.state import ScopeState
 
 from app import answers
 from app.kernel import db
@@ -64,6 +65,7 @@ async def _answer_once(
     if not await answers.claim(actor.id, key, fingerprint, scope["state"]["now"]):
         sent += await _stored(actor.id, key, fingerprint)
         return
+    _ask_uncompressed(scope)
     pending: list[HTTPReceiveMessage] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay_body() -> Any:
@@ -79,6 +81,12 @@ async def _answer_once(
     content = b"".join(m.get("body", b"") for m in sent[1:] if m["type"] == "http.response.body")
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
     await answers.keep(actor.id, key, start["status"], headers, content)
+
+
+def _ask_uncompressed(scope: Scope) -> None:
+    """Keep the answer plain: the retry may come from a client that takes other encodings."""
+    scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+    ScopeState.from_scope(scope).headers = Empty
 
 
 async def _stored(actor: UUID, key: str, fingerprint: str) -> list[Message]:

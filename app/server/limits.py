@@ -58,21 +58,31 @@ class Buckets:
 
     async def wait_for(self, name: str, limit: Limit) -> float:
         """Take one token; return 0, or the seconds until there will be one."""
-        left, until = self._leases.get(name, (0, 0.0))
-        now = time.monotonic()
-        if left > 0 and now < until:
-            self._leases[name] = (left - 1, until)
+        if self._spend(name):
             return 0.0
         try:
             taken, wait = await self._take(keys=[self._prefix + name], args=[limit.rate, limit.burst, limit.lease])
         except RedisError:
             return 0.0
+        self._keep(name, taken)
+        # another request of this process may have brought a lease meanwhile
+        return 0.0 if self._spend(name) else max(float(wait), 0.001)
+
+    def _spend(self, name: str) -> bool:
+        left, until = self._leases.get(name, (0, 0.0))
+        if left <= 0 or time.monotonic() >= until:
+            return False
+        self._leases[name] = (left - 1, until)
+        return True
+
+    def _keep(self, name: str, taken: int) -> None:
         if not taken:
-            return max(float(wait), 0.001)
+            return
         if len(self._leases) > _MOST_LEASES:
             self._leases.clear()
-        self._leases[name] = (taken - 1, now + _LEASE_LIFE)
-        return 0.0
+        now = time.monotonic()
+        left, until = self._leases.get(name, (0, 0.0))
+        self._leases[name] = ((left if now < until else 0) + taken, now + _LEASE_LIFE)
 
 
 class RateLimit(ASGIMiddleware):

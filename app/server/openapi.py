@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, Request, Response, get, static_files
+from litestar.datastructures import CacheControlHeader
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
@@ -144,4 +145,10 @@ def docs() -> Response[str]:
 
 
 _files: Any = static_files
-assets = _files.create_static_files_router(path="/docs/assets", directories=[DOCS], opt=OPEN, include_in_schema=False)
+assets = _files.create_static_files_router(
+    path="/docs/assets",
+    directories=[DOCS],
+    opt=OPEN,
+    include_in_schema=False,
+    cache_control=CacheControlHeader(max_age=3600),
+)
