@@ -91,10 +91,13 @@ def known(row: str, watermark: str) -> str:
 
 
 def newest(row: str, watermark: str) -> str:
-    """Return the condition that a version of a fact was known at the watermark and no newer one was."""
+    """Return the condition that a version of a fact was known at the watermark and no newer one was.
+
+    Versions count from 1, so only those above 1 can be newer: that keeps the anti join small.
+    """
     return (
         f"{known(row, watermark)} and not exists (select 1 from fact newer where newer.fact_id = {row}.fact_id"
-        f" and newer.version > {row}.version and {known('newer', watermark)})"
+        f" and newer.version > 1 and newer.version > {row}.version and {known('newer', watermark)})"
     )
 
 

@@ -123,10 +123,19 @@ async def test_two_publishing_at_once_do_not_both_win(committed: str):
     ]
     for draft in drafts:
         await commands.review_scheme(draft.id, COLLEAGUE, at(0))
-    results = await asyncio.gather(
-        *(commands.publish_scheme(draft.id, COLLEAGUE, at(0)) for draft in drafts), return_exceptions=True
-    )
-    assert sorted(type(result).__name__ for result in results) == ["SchemeOverlaps", "SchemeVersion"]
+    first_wrote = asyncio.Event()
+
+    async def publish_other() -> None:
+        await first_wrote.wait()
+        await commands.publish_scheme(drafts[1].id, COLLEAGUE, at(0))
+
+    other = asyncio.create_task(publish_other())
+    async with db.transaction(committed):
+        await commands.publish_scheme(drafts[0].id, COLLEAGUE, at(0))
+        first_wrote.set()
+        await asyncio.wait({other}, timeout=0.5)  # the other one must wait for this commit
+    with pytest.raises(SchemeOverlaps):
+        await other
 
 
 # Computing
