@@ -10,9 +10,9 @@ from shapely import MultiPolygon, Polygon, box, set_srid
 
 from app.kernel import db
 from grid import spatial, store
-from grid.cells import CellIndex, Located, Point
+from grid.cells import Cell, CellIndex, Located, Point
 from grid.tables import AreaRow, CellRow
-from tests.grid.places import CELLS, DISTRICT, NOW, OUTLINE, SHAPES, SIDE, SOUTH, T0, WEST, settle
+from tests.grid.places import CELLS, DISTRICT, NOW, OUTLINE, SHAPES, SIDE, SOUTH, T0, WEST, settle, square
 
 CORNERS = sorted({corner for shape in SHAPES.values() for corner in shape.exterior.coords})
 EDGES = [
@@ -82,6 +82,37 @@ async def test_a_point_belongs_to_its_cell_or_to_a_near_one_of_the_district(
     (located,) = await store.locate([point], NOW, DISTRICT)
     assert (located.cell, located.reason) == (cell, reason)
     assert CellIndex(CELLS, OUTLINE).locate([point]) == [located]
+
+
+async def test_cells_less_than_a_millimetre_apart_are_equally_near_and_the_lowest_code_wins(settled: str) -> None:
+    point = (WEST + 3.6 * SIDE, SOUTH + 1.6 * SIDE)
+    near, hair = square(3.4, 1.5, 0.1, 0.2), 1e-9  # degrees: a tenth of a millimetre
+    far = box(WEST + 3.7 * SIDE + hair, SOUTH + 1.5 * SIDE, WEST + 3.8 * SIDE, SOUTH + 1.7 * SIDE)
+    more = [
+        Cell(code="330109001014007", polygon=MultiPolygon([far]), valid_from=T0),
+        Cell(code="330109001014008", polygon=MultiPolygon([near]), valid_from=T0),
+    ]
+    await store.add_cells(more)
+    located = Located("330109001014007", "nearest")
+    assert CellIndex([*CELLS, *more], OUTLINE).locate([point]) == [located]
+    assert await store.locate([point], NOW, DISTRICT) == [located]
+    assert await store.locate([point, point], NOW, DISTRICT) == [located, located]
+
+
+async def test_all_along_a_slanting_border_rounding_of_coordinates_decides_nothing(settled: str) -> None:
+    start, end = SHAPES["330109001001003"].exterior.coords[0], SHAPES["330109001001003"].exterior.coords[2]
+    parts = [n / 997 for n in range(998)]
+    points = [(start[0] + (end[0] - start[0]) * part, start[1] + (end[1] - start[1]) * part) for part in parts]
+    expected = CellIndex(CELLS, OUTLINE).locate(points)
+    assert {each.cell for each in expected[1:]} == {"330109001001003"}
+    assert await store.locate(points, NOW, DISTRICT) == expected
+
+
+async def test_without_an_outline_every_point_is_in_the_district(settled: str) -> None:
+    await db.execute("update area set boundary = null where code = $1", DISTRICT)
+    far_away = (WEST + 50 * SIDE, SOUTH)
+    assert (await store.locate([far_away], NOW, DISTRICT))[0].reason == "between"
+    assert CellIndex(CELLS, None).locate([far_away])[0].reason == "between"
 
 
 async def test_a_cell_counts_only_while_it_is_valid(settled: str) -> None:
