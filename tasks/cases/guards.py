@@ -21,7 +21,7 @@ class Guard(Struct, frozen=True):
 
 
 def _leg_evidence(s: Situation, order: o.Submit | None) -> bool:
-    had = s.leg.evidence if s.leg else 0
+    had = s.leg.evidence + s.confirmed_evidence(s.leg) if s.leg else 0
     return order is None or had + len(order.evidence) >= s.item.evidence_at_handling
 
 

@@ -13,13 +13,16 @@ from app.kernel.problem import FieldError, Invalid, invalid
 from grid import facts as grid_facts
 from grid.cells import Located
 from tasks.cases import commands, deadlines, duplicates, evidence, journal, numbers, opening, reference, report, store
-from tasks.cases.model import Case, Signal
+from tasks.cases.model import ENDED, Case, Signal
 from tasks.cases.opening import Opened, World
 from tasks.cases.orders import Tell
 from tasks.cases.problems import CaseNotFound, TransitionRefused
 from tasks.cases.report import Report, Reporter, Solved
 from tasks.cases.store import ContactRow
 from tasks.cases.views import CaseView
+
+HELD = 100
+"""Up to so many keys are held at once; a larger batch relies on the unique index alone and is tried again by hand."""
 
 __all__ = ["Report", "Reporter", "Solved", "create", "open", "open_many", "signal"]
 
@@ -81,6 +84,9 @@ async def _open_all(
     reports: Sequence[Report], actor: Actor, now: datetime
 ) -> tuple[list[Case], list[Opened], World, reference.Reference]:
     """Return one case per report, the new ones with their rows, and what they were decided on."""
+    keys = [key for r in reports if (key := duplicates.lock_key(r)) is not None]
+    if 0 < len(keys) <= HELD:
+        await store.hold(keys)
     external = [r for r in reports if r.external_id is not None]
     known = await store.known(
         [r.id for r in reports if r.id is not None],
@@ -89,6 +95,7 @@ async def _open_all(
     )
     have = await reference.of(known.catalogue, known.rules)
     _check(reports, have, now)
+    await _hold_parents(reports, actor, now)
     fresh = duplicates.first_of_each([r for r in reports if _existing(r, known) is None])
     located = await _locate(fresh, now)
     world = World(
@@ -127,6 +134,19 @@ def _check(reports: Sequence[Report], have: reference.Reference, now: datetime) 
         errors += [FieldError(prefix + each.field, each.message) for each in found]
     if errors:
         raise Invalid(errors)
+
+
+async def _hold_parents(reports: Sequence[Report], actor: Actor, now: datetime) -> None:
+    """Lock the parents, so that none closes while a child is opened; Invalid for one that is not there, or over."""
+    for parent in sorted({r.parent for r in reports if r.parent is not None}):
+        locked = await store.lock(parent)
+        known = locked is not None and scope.may(
+            actor, "case.read", commands.ownership(*locked, await grid_facts.directory(now))
+        )
+        if locked is None or not known:
+            raise invalid("parent", "没有这个主事件", "no such parent case")
+        if locked[0].state in ENDED:
+            raise invalid("parent", "主事件已结束", "the parent case is over")
 
 
 async def _locate(reports: Sequence[Report], now: datetime) -> list[Located | None]:

@@ -72,6 +72,11 @@ class Situation(Struct, frozen=True, kw_only=True):
             found += [child, *self.below(child)]
         return tuple(found)
 
+    def confirmed_evidence(self, leg: Leg) -> int:
+        """How many pieces of evidence came with what its own organisations handed up and it confirmed."""
+        confirmed = [each for each in self.legs if each.parent == leg.id and each.state is LegState.CONFIRMED]
+        return sum(each.evidence + self.confirmed_evidence(each) for each in confirmed)
+
     def assigner_of(self, leg: Leg) -> UUID | None:
         """Who gave out the leg: for one assigned by `system`, the desk that owns the case."""
         return leg.assigner or self.case.desk

@@ -115,6 +115,11 @@ async def known(ids: Sequence[UUID], sources: Sequence[str], externals: Sequence
     )
 
 
+async def hold(keys: Sequence[int]) -> None:
+    """Let nobody else open cases of these keys until the transaction ends: whoever waits then finds them opened."""
+    await db.execute("select pg_advisory_xact_lock(k) from unnest($1::bigint[]) as k", sorted(set(keys)))
+
+
 async def items() -> list[Item]:
     """Return the district's own versions of items."""
     return [msgspec.convert(row["body"], Item) for row in await db.fetch("select body from case_item")]

@@ -161,6 +161,20 @@ async def test_what_was_solved_at_the_door_is_verified_by_the_system_or_by_someb
     assert seen.state == "accepted"
 
 
+async def test_a_parent_stays_open_while_a_child_is(place: str):
+    parent = await opened(item="E0504", reporter=Reporter(kind="worker", id=stage.OFFICER.id))
+    child = await intake.open(report(parent=parent.id), stage.CENTRE_CLERK, NOW)
+    steps = ((stage.TOWN_CLERK, o.Sign()), (stage.TOWN_CLERK, o.Submit(result="好了", evidence=(stage.photo(),))))
+    await play(parent, *steps)
+    with pytest.raises(TransitionRefused, match="child"):
+        await play(parent, (stage.CENTRE_CLERK, o.Verify(passed=True)))
+    await play(child, (stage.CENTRE_CLERK, o.Withdraw()))
+    assert (await play(parent, (stage.CENTRE_CLERK, o.Verify(passed=True)))).state == "closed"
+    for wrong in (new_id(), parent.id):
+        with pytest.raises(Invalid, match="parent"):
+            await intake.open(report(parent=wrong), stage.CENTRE_CLERK, NOW)
+
+
 # ---- repeats and versions
 
 

@@ -97,6 +97,11 @@ async def test_a_report_delivered_five_times_at_once_opens_one_case(real_place: 
     assert len({case.id for case in cases}) == 1
 
 
+async def test_a_channel_that_delivers_twice_at_once_inside_its_own_transactions_opens_one_case(real_place: str):
+    cases = await asyncio.gather(*(opened(source="mhwh", external_id="42") for _ in range(5)))
+    assert len({case.id for case in cases}) == 1
+
+
 async def test_two_workers_sweep_and_each_leg_is_urged_once(real_place: str):
     cases = [await opened() for _ in range(4)]
     late = NOW + timedelta(days=2)

@@ -1,0 +1,84 @@
+"""`zjw deadline`, `zjw route`, `zjw trail`: what they print and how they refuse."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from app.cli import deadline, main
+from app.kernel import db
+from app.kernel.ids import new_id
+from tasks.cases import intake, routing, store
+from tests.tasks.cases import stage, town
+
+
+def zjw(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+@pytest.mark.parametrize(
+    ("limit", "pauses", "due"),
+    [
+        ("4 work_hour", (), "2026-10-08T11:00+08:00"),
+        ("2 work_day", (), "2026-10-09T17:30+08:00"),
+        ("30 minute", ("2026-09-30T16:10+08:00/2026-09-30T16:20+08:00",), "2026-09-30T16:40+08:00"),
+    ],
+)
+def test_deadline_tells_the_due_as_json(limit: str, pauses: tuple[str, ...], due: str):
+    words = [word for pause in pauses for word in ("--pause", pause)]
+    result = zjw("deadline", "--start", "2026-09-30T16:00+08:00", "--limit", limit, *words, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.output)["due"] == due
+
+
+def test_deadline_tells_the_steps_in_words():
+    result = zjw("deadline", "--start", "2026-09-30T16:00+08:00", "--limit", "4 work_hour")
+    assert "2026-10-01" in result.output
+    assert result.output.rstrip().splitlines()[-1].startswith("到期 2026-10-08T11:00+08:00")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--start", "yesterday", "--limit", "1 minute"),
+        ("--start", "2026-09-30T16:00+08:00", "--limit", "soon"),
+        ("--start", "2026-09-30T16:00+08:00", "--limit", "1 minute", "--pause", "2026-09-30"),
+        ("--start", "9999-12-31T16:00+08:00", "--limit", "9 calendar_day"),
+    ],
+)
+def test_deadline_refuses_in_one_sentence(words: tuple[str, ...]):
+    result = zjw("deadline", *words)
+    assert result.exit_code == 2
+    assert "Error:" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_time_without_zone_is_chinese_time():
+    assert deadline.moment("2026-09-30T16:00") == deadline.moment("2026-09-30T16:00+08:00")
+
+
+def written(tmp_path: Path, case: dict[str, Any]) -> str:
+    file = tmp_path / "case.json"
+    file.write_text(json.dumps(case), encoding="utf-8")
+    return str(file)
+
+
+def test_route_refuses_what_is_no_case_and_rules_that_do_not_compile(tmp_path: Path):
+    bad = tmp_path / "bad.toml"
+    bad.write_text('[[rule]]\nid = "x"\nlead = "nobody"\n', encoding="utf-8")
+    case = written(tmp_path, {"item": "E0406"})
+    assert "nobody" in zjw("route", "--case", case, "--rules", str(bad)).output
+    assert "not a case" in zjw("route", "--case", str(bad)).output
+
+
+async def test_rules_that_were_published_are_used_for_the_next_case(place: str):
+    rule = {"id": "all-to-market", "item": "H008", "lead": "department:市场监督管理局"}
+    await store.publish_rules(new_id(), {"rule": [rule]}, stage.CENTRE_CLERK.id, stage.MANAGER.id, new_id(), stage.NOW)
+    report = intake.Report(source="citizen", item="H008", description="吵", place=town.INSIDE)
+    case = await intake.open(report, stage.CITIZEN, stage.NOW)
+    assert case.last_lead == stage.MARKET
+    explained = await db.fetchval("select routing from cases where id = $1", case.id)
+    assert explained["rule"] == "all-to-market"
+    assert routing.read_rules({"rule": [rule]})
