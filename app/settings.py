@@ -29,7 +29,7 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=256)]
 DatabaseUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://")]
 QueueUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix)://")]
-MediaUrl = Annotated[str, Meta(pattern=r"^(file|s3)://")]
+MediaUrl = Annotated[str, Meta(pattern=r"^file:///")]
 DistrictCode = Annotated[str, Meta(pattern=r"^[0-9]{6}$")]
 WebUrl = Annotated[str, Meta(pattern=r"^https?://")]
 
@@ -47,7 +47,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = ""
     media_url: Annotated[
         MediaUrl,
-        Meta(description="Store of evidence: `file:///folder` or `s3://bucket?endpoint=…`; default: the home."),
+        Meta(description="Folder of evidence, `file:///…`, the same on all machines; default: `media` in the home."),
     ] = ""
     host: Annotated[str, Meta(description="Address the server listens on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port the server listens on.")] = 8080
@@ -68,9 +68,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         WebUrl, Meta(description="Address of the platform that signs citizens of the mini-program in (`code2session`).")
     ] = "https://api.weixin.qq.com"
     mini_program_app_id: Annotated[str, Meta(description="The mini-program's app id.")] = ""
-    mini_program_secret: Annotated[
-        str, Meta(description="The mini-program's app secret.", extra={"secret": True})
-    ] = ""
+    mini_program_secret: Annotated[str, Meta(description="The mini-program's app secret.", extra={"secret": True})] = ""
     cors_origins: Annotated[
         tuple[WebUrl, ...], Meta(description="Foreign web origins that may call the API, comma between; default: none.")
     ] = ()
