@@ -10,6 +10,7 @@ from app.identity.matrix import ACTIONS, COLUMNS
 from app.kernel.problem import CATALOGUE
 from app.server import create_app
 from app.server.openapi import document_of
+from scoring.teams import measures
 
 NOTE = "<!-- Made by `zjw docs` from the code; do not edit. -->\n\n"
 
@@ -20,6 +21,7 @@ def pages() -> dict[str, str]:
     return {
         "rights.md": NOTE + "# Rights\n\n" + rights(),
         "problems.md": NOTE + "# Problems\n\n" + problems(),
+        "measures.md": NOTE + "# Measures of evaluation\n\n" + measures.reference(),
         "settings.md": NOTE + "# Settings\n\n" + settings.reference(),
         "api.md": NOTE + "# API\n\n" + api(reference),
     }

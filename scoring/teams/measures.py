@@ -272,3 +272,31 @@ MEASURES: Mapping[str, Measure] = MappingProxyType({measure.code: measure for me
 def registry_hash() -> str:
     """Return the SHA-256 of the whole registry: a run names it, so that a changed predicate cannot pass unseen."""
     return hashlib.sha256(msgspec.json.encode(_ALL, order="sorted")).hexdigest()
+
+
+_ANCHORS: dict[Anchor, str] = {"occurred_at": "occurred", "due_at": "due", "done_at": "done"}
+
+
+def _told(predicates: tuple[Predicate, ...]) -> str:
+    return " and ".join(f"`{predicate.told()}`" for predicate in predicates) or "all"
+
+
+def reference() -> str:
+    """Return the registry as a Markdown table: fact kind, predicates, meaning, source."""
+    lines = [
+        "| measure | 名称 | fact kind | in the period by | denominator | numerator | 含义 | meaning | source |",
+        "| --- |" + " --- |" * 8,
+    ]
+    for m in _ALL:
+        cells = (
+            f"`{m.code}`",
+            m.name[0],
+            ", ".join(f"`{kind}`" for kind in m.kinds),
+            _ANCHORS[m.anchor],
+            _told(m.population),
+            _told(m.counted),
+            *m.meaning,
+            m.source,
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

@@ -13,12 +13,20 @@ class Is(Struct, frozen=True, tag=True):
     attribute: str
     value: bool | str
 
+    def told(self) -> str:
+        """Return the question as it stands in the docs."""
+        return f"{self.attribute} = {str(self.value).lower()}"
+
 
 class IsNot(Struct, frozen=True, tag=True):
     """The attribute is absent or has another value."""
 
     attribute: str
     value: bool | str
+
+    def told(self) -> str:
+        """Return the question as it stands in the docs."""
+        return f"{self.attribute} is not {str(self.value).lower()}"
 
 
 class AtLeast(Struct, frozen=True, tag=True):
@@ -27,23 +35,43 @@ class AtLeast(Struct, frozen=True, tag=True):
     attribute: str
     number: int
 
+    def told(self) -> str:
+        """Return the question as it stands in the docs."""
+        return f"{self.attribute} ≥ {self.number}"
+
 
 class Known(Struct, frozen=True, tag=True):
     """The attribute is true or false (a return that was ruled on, a call-back that was answered)."""
 
     attribute: str
 
+    def told(self) -> str:
+        """Return the question as it stands in the docs."""
+        return f"{self.attribute} is true or false"
+
 
 class OnTime(Struct, frozen=True, tag=True):
     """Done not later than due."""
+
+    def told(self) -> str:
+        """Return the question as it stands in the docs."""
+        return "done_at ≤ due_at"
 
 
 class Late(Struct, frozen=True, tag=True):
     """Not done, or done after due."""
 
+    def told(self) -> str:
+        """Return the question as it stands in the docs."""
+        return "no done_at, or done_at > due_at"
+
 
 class DoneInPeriod(Struct, frozen=True, tag=True):
     """Done before the period ended, in time or not."""
+
+    def told(self) -> str:
+        """Return the question as it stands in the docs."""
+        return "done_at before the end of the period"
 
 
 Predicate = Is | IsNot | AtLeast | Known | OnTime | Late | DoneInPeriod

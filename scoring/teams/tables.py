@@ -1,7 +1,6 @@
 """The tables of evaluation, as Piccolo sees them; private to this package, their DDL is migration 0060."""
 
-from piccolo.columns import JSONB, Array, Boolean, Date, Integer, Numeric, Text, Timestamptz
-from piccolo.columns import UUID as Uuid
+from piccolo.columns import JSONB, UUID, Array, Boolean, Date, Integer, Numeric, Text, Timestamptz
 from piccolo.table import Table
 
 PLACES = (12, 4)
@@ -10,7 +9,7 @@ PLACES = (12, 4)
 class SchemeRow(Table, tablename="score_scheme"):
     """A version of a scheme: draft → reviewed → published; the document is kept to the byte."""
 
-    id = Uuid(primary_key=True, default=None)
+    id = UUID(primary_key=True, default=None)
     code = Text(default=None)
     version = Integer(default=None)
     name = Text(default=None)
@@ -22,11 +21,11 @@ class SchemeRow(Table, tablename="score_scheme"):
     sha256 = Text(default=None)
     effective = Date(default=None)
     until = Date(null=True, default=None)
-    author = Uuid(default=None)
+    author = UUID(default=None)
     created_at = Timestamptz(default=None)
-    reviewer = Uuid(null=True, default=None)
+    reviewer = UUID(null=True, default=None)
     reviewed_at = Timestamptz(null=True, default=None)
-    publisher = Uuid(null=True, default=None)
+    publisher = UUID(null=True, default=None)
     published_at = Timestamptz(null=True, default=None)
 
 
@@ -43,11 +42,11 @@ class PeriodRow(Table, tablename="score_period"):
 class PeriodEventRow(Table, tablename="score_period_event"):
     """The chained record of a period; never changed."""
 
-    id = Uuid(primary_key=True, default=None)
+    id = UUID(primary_key=True, default=None)
     period = Text(default=None)
     seq = Integer(default=None)
     at = Timestamptz(default=None)
-    actor = Uuid(default=None)
+    actor = UUID(default=None)
     type = Text(default=None)
     body = JSONB(default=None)
     previous = Text(default=None)
@@ -57,26 +56,26 @@ class PeriodEventRow(Table, tablename="score_period_event"):
 class RunRow(Table, tablename="score_run"):
     """One computation: what it ran on and what came out, by digest. A locked one is never changed."""
 
-    id = Uuid(primary_key=True, default=None)
-    scheme = Uuid(default=None)
+    id = UUID(primary_key=True, default=None)
+    scheme = UUID(default=None)
     period = Text(default=None)
     kind = Text(default=None)
     engine_version = Text(default=None)
     registry_hash = Text(default=None)
     scheme_hash = Text(default=None)
     watermark = Timestamptz(default=None)
-    appeals = Array(base_column=Uuid(), default=list)
+    appeals = Array(base_column=UUID(), default=list)
     input_digest = Text(default=None)
     output_digest = Text(default=None)
     computed_at = Timestamptz(default=None)
-    actor = Uuid(default=None)
+    actor = UUID(default=None)
 
 
 class ScoreRow(Table, tablename="score"):
     """What one subject got in a run."""
 
-    id = Uuid(primary_key=True, default=None)
-    run = Uuid(default=None)
+    id = UUID(primary_key=True, default=None)
+    run = UUID(default=None)
     subject = Text(default=None)
     town = Text(null=True, default=None)
     total = Numeric(digits=PLACES, null=True, default=None)
@@ -92,8 +91,8 @@ class ScoreRow(Table, tablename="score"):
 class LineRow(Table, tablename="score_line"):
     """One line of a score."""
 
-    id = Uuid(primary_key=True, default=None)
-    run = Uuid(default=None)
+    id = UUID(primary_key=True, default=None)
+    run = UUID(default=None)
     subject = Text(default=None)
     position = Integer(default=None)
     kind = Text(default=None)
@@ -109,8 +108,8 @@ class LineRow(Table, tablename="score_line"):
 class EmissionRow(Table, tablename="score_emission"):
     """The facts behind one line, with the points each of those counted carries."""
 
-    id = Uuid(primary_key=True, default=None)
-    run = Uuid(default=None)
+    id = UUID(primary_key=True, default=None)
+    run = UUID(default=None)
     subject = Text(default=None)
     code = Text(default=None)
     counted = Array(base_column=Text(), default=list)
@@ -123,7 +122,7 @@ class EmissionRow(Table, tablename="score_emission"):
 class DirtyRow(Table, tablename="score_dirty"):
     """A subject whose score of a period no longer fits its facts."""
 
-    id = Uuid(primary_key=True, default=None)
+    id = UUID(primary_key=True, default=None)
     period = Text(default=None)
     subject = Text(default=None)
     marked_at = Timestamptz(default=None)
@@ -132,8 +131,8 @@ class DirtyRow(Table, tablename="score_dirty"):
 class AppealRow(Table, tablename="score_appeal"):
     """An appeal against a line or a fact; once decided it is never changed."""
 
-    id = Uuid(primary_key=True, default=None)
-    score = Uuid(default=None)
+    id = UUID(primary_key=True, default=None)
+    score = UUID(default=None)
     scheme = Text(default=None)
     period = Text(default=None)
     subject = Text(default=None)
@@ -141,10 +140,10 @@ class AppealRow(Table, tablename="score_appeal"):
     line = Text(null=True, default=None)
     fact = Text(null=True, default=None)
     reason = Text(default=None)
-    raised_by = Uuid(default=None)
+    raised_by = UUID(default=None)
     raised_at = Timestamptz(default=None)
     state = Text(default=None)
     points = Numeric(digits=PLACES, null=True, default=None)
     decision = Text(null=True, default=None)
-    decided_by = Uuid(null=True, default=None)
+    decided_by = UUID(null=True, default=None)
     decided_at = Timestamptz(null=True, default=None)

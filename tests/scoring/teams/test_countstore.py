@@ -27,7 +27,7 @@ ALL_MEASURES = EXAMPLE[: EXAMPLE.index("[[indicator]]")] + "".join(
 
 
 def selection(rules: Scheme, watermark: datetime = EVER, **options: object) -> Selection:
-    return Selection(window=OCTOBER.window(rules.zone()), watermark=watermark, **options)  # pyright: ignore
+    return Selection(window=OCTOBER.window(rules.zone()), watermark=watermark, **options)
 
 
 def random_facts(seed: int, number: int = 400) -> list[Fact]:
@@ -45,7 +45,7 @@ def random_facts(seed: int, number: int = 400) -> list[Fact]:
                 made(
                     chance.choice(kinds),
                     f"f{n}" if n % 2 else f"F{n}",
-                    team=chance.choice(("team-1", "team-2", "Team-3", "", None)),  # pyright: ignore
+                    team=chance.choice(("team-1", "team-2", "Team-3", "", None)),
                     version=version,
                     force=chance.choice(("grid", "grid", "police", None)),
                     town=chance.choice(("330109001", "330109002", None)),

@@ -20,7 +20,7 @@ SCHEME = example_scheme()
 
 
 def evaluated(own: list[Fact], **options: object) -> Evaluation:
-    return engine.evaluate(own, SCHEME, OCTOBER, **options)  # pyright: ignore[reportArgumentType]
+    return engine.evaluate(own, SCHEME, OCTOBER, **options)
 
 
 def score(evaluation: Evaluation, subject: str = "team-01") -> Score:
@@ -89,7 +89,7 @@ def test_one_more_closure_on_time_never_lowers_closure_on_time(own: list[Fact]):
     before = evaluated(own)
     after = evaluated([*own, made("case", "new", done_at=at(35), attributes={"reworks": 0})])
     if total(before) is not None and line(before, "CLOSE_ONTIME").value is not None:
-        assert line(after, "CLOSE_ONTIME").value >= line(before, "CLOSE_ONTIME").value  # pyright: ignore
+        assert line(after, "CLOSE_ONTIME").value >= line(before, "CLOSE_ONTIME").value
 
 
 @invariant
@@ -98,7 +98,7 @@ def test_one_more_late_supervision_never_raises_the_total(own: list[Fact]):
     before = evaluated(own)
     if total(before) is not None:
         after = evaluated([*own, made("supervision", "new", attributes={"case": "c9"})])
-        assert total(after) <= total(before)  # pyright: ignore[reportOperatorIssue]
+        assert total(after) <= total(before)
 
 
 @invariant
@@ -108,7 +108,7 @@ def test_one_more_missed_report_never_raises_the_total(own: list[Fact]):
     before = engine.evaluate(own, with_missed, OCTOBER)
     if total(before) is not None:
         after = engine.evaluate([*own, made("missed_report", "new")], with_missed, OCTOBER)
-        assert total(after) <= total(before)  # pyright: ignore[reportOperatorIssue]
+        assert total(after) <= total(before)
 
 
 def test_nothing_to_count_is_no_data_and_never_0_or_100():
@@ -151,7 +151,7 @@ def test_adding_a_peer_leaves_other_totals_as_they_are(own: list[Fact]):
 def test_equal_totals_share_a_rank_and_higher_totals_stand_before(own: list[Fact]):
     ranked = [s for s in evaluated(own).subjects if s.total is not None]
     for one in ranked:
-        assert one.rank == 1 + sum(other.total > one.total for other in ranked)  # pyright: ignore
+        assert one.rank == 1 + sum(other.total > one.total for other in ranked)
 
 
 @invariant

@@ -50,3 +50,9 @@ def test_every_measure_says_what_it_means_in_both_languages_and_where_it_comes_f
 def test_the_registry_hash_is_that_of_its_content():
     assert measures.registry_hash() == measures.registry_hash()
     assert len(measures.registry_hash()) == 64
+
+
+def test_the_reference_lists_every_measure_with_its_predicates():
+    table = measures.reference()
+    assert all(f"| `{code}` |" in table for code in MEASURES)
+    assert "| `case` | due | `deferred is not true` | `done_at ≤ due_at` |" in table
