@@ -247,7 +247,9 @@ def test_a_result_waits_for_the_legs_below_and_for_evidence():
     s = stage.situation(case, root, actor=stage.TOWN_CLERK, item=item)
     with pytest.raises(TransitionRefused, match="evidence"):
         decide(s, o.Submit(result="好了"))
-    assert decide(s, o.Submit(result="好了", evidence=(photo,)))
+    assert decide(s, o.Submit(result="好了", evidence=(photo,)))[2].case.state is State.HANDLED
+    shown = replace(inner, state=LegState.CONFIRMED, evidence=1)  # what the squadron has shown counts for the town
+    assert decide(replace(s, legs=(root, shown)), o.Submit(result="好了"))[2].case.state is State.HANDLED
 
 
 def test_the_case_does_not_close_while_a_child_is_open_or_the_signal_fires():
