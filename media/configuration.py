@@ -69,5 +69,5 @@ def chosen() -> Configuration:
 
 
 def limits() -> Limits:
-    """The limits in force."""
-    return chosen().limits
+    """The limits in force; the usual ones where no store is configured (nothing there takes bytes)."""
+    return Limits() if _Chosen.configuration is None else _Chosen.configuration.limits

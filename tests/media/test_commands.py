@@ -13,11 +13,10 @@ from PIL import Image
 
 from app.kernel import db
 from app.kernel.crs import Datum, Place
-from app.kernel.event import from_body
 from app.kernel.ids import new_id
 from app.kernel.problem import Invalid
+from app.worker import delivery
 from media import commands, facts, one_shot, upload_commands
-from media.events import EvidenceStored
 from media.evidence import EvidenceRef, State
 from media.problems import DigestMismatch, EvidenceIdTaken, EvidenceNotFound, FileTooLarge
 from media.tus import Creation, Part
@@ -270,17 +269,17 @@ async def test_moving_faster_than_anybody_can_is_noticed(root: Path, officer: Pe
     assert verdict.outcome == "doubtful"
 
 
-async def test_the_worker_checks_inside_the_events_transaction(root: Path, officer: Person) -> None:
+async def test_the_worker_looks_into_bytes_once_they_are_stored(root: Path, officer: Person) -> None:
+    district = officer.actor.district
     content = photos.jpeg()
     one = ref(content)
     owner = await declare(officer, one)
     await bring(officer, one, content)
-    async with db.transaction(officer.actor.district):
-        body = await db.fetchval("select body from outbox")
-        event = from_body("EvidenceStored", body)
-        assert isinstance(event, EvidenceStored)
-        await commands.check_stored(event, NOW)
+    async with db.transaction(district):
+        waiting = await db.fetchval("select event_id from outbox")
+    await delivery.deliver(district, waiting, lambda: NOW)
     assert (await state(officer, owner)).state == State.VERIFIED
+    assert await events(officer) == ["EvidenceChecked"]
 
 
 async def test_evidence_of_another_district_is_not_seen(root: Path, officer: Person) -> None:
