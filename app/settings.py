@@ -27,6 +27,7 @@ NOT_SETTINGS = {"ZJW_TEST_HOME"}
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=256)]
+Amount = Annotated[int, Meta(ge=1, le=1_000_000)]
 DatabaseUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://")]
 QueueUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix)://")]
 MediaUrl = Annotated[str, Meta(pattern=r"^file:///")]
@@ -49,6 +50,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         MediaUrl,
         Meta(description="Folder of evidence, `file:///…`, the same on all machines; default: `media` in the home."),
     ] = ""
+    image_mib: Annotated[Amount, Meta(description="Largest picture taken as evidence, MiB.")] = 30
+    image_megapixels: Annotated[
+        Amount, Meta(description="Most megapixels of a picture; more are refused.")
+    ] = 50
+    video_mib: Annotated[Amount, Meta(description="Largest video taken as evidence, MiB.")] = 200
+    upload_day_mib: Annotated[Amount, Meta(description="Most one person uploads within 24 hours, MiB.")] = 2048
     host: Annotated[str, Meta(description="Address the server listens on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port the server listens on.")] = 8080
     base_url: Annotated[

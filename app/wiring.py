@@ -92,5 +92,11 @@ def configure(settings: Settings) -> None:
     cipher.configure(*settings.cipher_key_table())
     identity.configure(settings.jwt_key_bytes())
     link_key = hmac.digest(settings.jwt_key_bytes(), b"media links", "sha256")
-    media_configuration.configure(settings.media_url, link_key)
+    media_configuration.configure(
+        settings.media_url,
+        link_key,
+        media_configuration.limits_of(
+            settings.image_mib, settings.image_megapixels, settings.video_mib, settings.upload_day_mib
+        ),
+    )
     channels.configure(Endpoint(settings.mini_program_url, settings.mini_program_app_id, settings.mini_program_secret))

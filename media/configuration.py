@@ -51,6 +51,16 @@ def configure(url: str, key: bytes, limits: Limits | None = None) -> None:
     _Chosen.configuration = Configuration(root=Path(unquote(parts.path)), key=key, limits=limits or Limits())
 
 
+def limits_of(image_mib: int, image_megapixels: int, video_mib: int, upload_day_mib: int) -> Limits:
+    """The limits as settings give them."""
+    return Limits(
+        image_bytes=image_mib * MIB,
+        video_bytes=video_mib * MIB,
+        person_day_bytes=upload_day_mib * MIB,
+        inspection=Bounds(pixels=image_megapixels * 1_000_000),
+    )
+
+
 def current() -> Configuration | None:
     """The configuration of this process, if there is one yet."""
     return _Chosen.configuration
