@@ -21,8 +21,11 @@ class Guard(Struct, frozen=True):
 
 
 def _leg_evidence(s: Situation, order: o.Submit | None) -> bool:
-    had = s.leg.evidence + s.confirmed_evidence(s.leg) if s.leg else 0
-    return order is None or had + len(order.evidence) >= s.item.evidence_at_handling
+    """What the legs below showed and were confirmed in counts; assistants need none, the lead answers for the result."""
+    if s.leg is None or order is None or s.leg.kind is LegKind.ASSIST:
+        return True
+    had = s.leg.evidence + s.confirmed_evidence(s.leg)
+    return had + len(order.evidence) >= s.item.evidence_at_handling
 
 
 def _nothing_below(s: Situation) -> bool:

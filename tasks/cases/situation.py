@@ -77,12 +77,6 @@ class Situation(Struct, frozen=True, kw_only=True):
         confirmed = [each for each in self.legs if each.parent == leg.id and each.state is LegState.CONFIRMED]
         return sum(each.evidence + self.confirmed_evidence(each) for each in confirmed)
 
-    def with_all_below(self, leg: Leg) -> tuple[Leg, ...]:
-        """Return a leg and every leg below it whose work was not taken back, open or not."""
-        gone = (LegState.RETURNED, LegState.RECALLED, LegState.WAIVED)
-        below = [each for each in self.legs if each.parent == leg.id and each.state not in gone]
-        return (leg, *(deeper for each in below for deeper in self.with_all_below(each)))
-
     def assigner_of(self, leg: Leg) -> UUID | None:
         """Who gave out the leg: for one assigned by `system`, the desk that owns the case."""
         return leg.assigner or self.case.desk
