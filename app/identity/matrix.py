@@ -61,7 +61,8 @@ visit.record        area  area  area  area  area  -     -     all   -     -     
 sync.use            own   own   own   own   own   own   own   own   -     -     -
 sync.watch          own   own   org   own   area  -     -     all   -     -     -
 sensing.read        area  area  area  area  area  area  org   all   -     -     -
-sensing.manage      -     -     -     -     -     -     -     all   -     -     -
+sensing.manage      -     -     -     -     -     -     org   all   -     -     -
+sensing.publish     -     -     -     -     -     -     -     all   -     -     -
 sensing.record      -     -     -     -     -     -     -     -     -     -     -
 scheme.read         all   all   all   all   all   all   all   all   -     -     -
 scheme.manage       -     -     -     -     -     -     -     all   -     -     -

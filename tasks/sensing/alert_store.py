@@ -312,7 +312,7 @@ class EpisodeView(Struct, frozen=True, kw_only=True):
     peak: float | None
     flaps: int
     resumed: int
-    case_id: UUID | None
+    case: UUID | None
     waiting: str | None
 
 
@@ -329,7 +329,8 @@ async def episodes(
     rows = await db.fetch(
         "select a.id, a.kind, r.name as rule, v.version as rule_version, a.device, d.code as device_code,"
         " d.name as device_name, c.name as channel, c.unit, a.number, a.phase, a.fired_at, a.closed_at, a.value,"
-        " a.peak, a.flaps, a.resumed, a.case_id, a.waiting from alert a join sensing_device d on d.id = a.device"
+        ' a.peak, a.flaps, a.resumed, a.case_id as "case", a.waiting from alert a'
+        " join sensing_device d on d.id = a.device"
         " join sensing_channel c on c.id = a.channel join sensing_rule r on r.id = a.rule"
         f" join sensing_rule_version v on v.id = a.version where {visible('d', 1)}"
         " and ($4::uuid is null or a.device = $4) and ($5::boolean is null or (a.phase <> 'CLOSED') = $5)"

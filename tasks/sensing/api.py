@@ -8,7 +8,7 @@ from uuid import UUID
 
 from litestar import Response, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from app.kernel.actor import Actor
@@ -20,8 +20,12 @@ from tasks.sensing.devices import Device, Incoming, NewDevice
 from tasks.sensing.facts import DeviceView
 from tasks.sensing.store import ReadingView
 
-Page = Annotated[int, Meta(ge=1, le=200)]
+# Litestar drops a `Meta` inside of `FromQuery`: limits of queries are stated by `QueryParameter`.
+Page = Annotated[int, QueryParameter(ge=1, le=200)]
 PAGE = 50
+Instant = Annotated[datetime, Meta(tz=True)]
+Word = Annotated[str, QueryParameter(pattern="^[^\\x00]{1,200}$")]
+WordOrNone = Annotated[str | None, QueryParameter(pattern="^[^\\x00]{1,200}$")]
 
 
 class Readings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,8 +56,8 @@ class Verdicts(Struct, frozen=True, kw_only=True):
 class Maintenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A maintenance window [from, until); both null clears it."""
 
-    begins: datetime | None = None
-    until: datetime | None = None
+    begins: Instant | None = None
+    until: Instant | None = None
 
 
 class NewKey(Struct, frozen=True, kw_only=True):
@@ -110,9 +114,9 @@ async def record_readings(
 async def list_devices(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
-    kind: FromQuery[str | None] = None,
+    kind: WordOrNone = None,
     after: FromQuery[UUID | None] = None,
-    limit: FromQuery[Page] = PAGE,
+    limit: Page = PAGE,
 ) -> Response[list[DeviceView]]:
     """感知设备清单：本单位的与辖区内的；下一页见 Link。
 
@@ -153,17 +157,20 @@ async def set_maintenance(
 @get("/sensing/readings", tags=["sensing"], opt={"action": "sensing.read"})
 async def list_readings(
     device: FromQuery[UUID],
-    channel: FromQuery[str],
+    channel: Word,
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
     since: FromQuery[datetime | None] = None,
     before: FromQuery[datetime | None] = None,
-    limit: FromQuery[Annotated[int, Meta(ge=1, le=1000)]] = 100,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
 ) -> Response[list[ReadingView]]:
     """一个通道的读数，新的在前。
 
     Readings of a channel in [since, before), newest first; `Link: rel=next` when there are more.
     """
+    naive = [name for name, at in (("since", since), ("before", before)) if at is not None and at.tzinfo is None]
+    if naive:
+        raise Invalid([FieldError(name, ("时间须带时区", "a time needs an offset")) for name in naive])
     found = await facts.readings(device, channel, actor, since, before, limit, now)
     query = {
         "device": str(device),
@@ -181,7 +188,7 @@ async def list_episodes(
     device: FromQuery[UUID | None] = None,
     is_open: FromQuery[bool | None] = None,
     before: FromQuery[UUID | None] = None,
-    limit: FromQuery[Page] = PAGE,
+    limit: Page = PAGE,
 ) -> Response[list[EpisodeView]]:
     """预警清单：何时触发、何时解除、对应的事件；新的在前。
 

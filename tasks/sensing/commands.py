@@ -295,7 +295,7 @@ async def _open_days(now: datetime) -> int:
 
 async def open_history(first: datetime, actor: Actor, now: datetime) -> int:
     """Make the partitions from an earlier day on, before a bulk import of history; return how many."""
-    scope.require_any(actor, "sensing.manage")
+    scope.require_any(actor, "sensing.publish")
     async with db.transaction(actor.district):
         day = first.astimezone(UTC).date()
         fresh = await store.claim_days(day, max(0, (now.astimezone(UTC).date() - day).days + 1), now)
@@ -312,7 +312,7 @@ async def publish_rule(document: Mapping[str, Any], actor: Actor, now: datetime)
 
     What is pending under the version before starts anew, what fires stays under it until it closes.
     """
-    scope.require_any(actor, "sensing.manage")
+    scope.require_any(actor, "sensing.publish")
     rule = rules.parse(document, (*rules.REQUIRED, *rules.TO_PUBLISH))
     async with db.transaction(actor.district):
         rule_id = await alert_store.rule_id(rule.name or "", new_id())

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from app.kernel import clock
 from app.kernel.actor import Role
 from app.kernel.ids import new_id
+from app.worker.delivery import deliver
+from app.worker.relay import relay_once
 from tasks.sensing import watch_commands
 from tests.tasks.sensing.underpass import DISTRICT, SYSTEM, TOWN, Underpass, build, count
 from tests.tools.people import sign_in
@@ -34,7 +37,7 @@ async def test_a_reading_becomes_a_case_that_its_owner_sees(district: str, http:
     clerk = await sign_in(DISTRICT, Role.DEPARTMENT, place.owner)
     (episode,) = (await http.get("/v1/sensing/episodes", headers=clerk.headers)).json()
     assert (episode["rule"], episode["phase"], episode["value"], episode["unit"]) == ("underpass", "FIRING", 12.5, "cm")
-    case = await http.get(f"/v1/cases/{episode['case_id']}", headers=clerk.headers)
+    case = await http.get(f"/v1/cases/{episode['case']}", headers=clerk.headers)
     assert case.status_code == 200
     assert case.json()["source"] == "sensing"
 
@@ -130,6 +133,34 @@ async def test_who_sees_a_device_its_readings_and_its_episodes(district: str, ht
         assert (await http.get("/v1/sensing/devices", headers=person.headers)).status_code == 403
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "readings?device=x&channel=level",
+        "readings?device={id}",
+        "readings?device={id}&channel=%00",
+        "readings?device={id}&channel=level&since=2026-11-23T00:00:00",
+        "readings?device={id}&channel=level&limit=0",
+        "episodes?limit=201",
+        "episodes?before=1",
+        "devices?kind=%00",
+    ],
+)
+async def test_odd_questions_are_refused(district: str, http: httpx.AsyncClient, query: str):
+    place = await build()
+    clerk = await sign_in(DISTRICT, Role.DEPARTMENT, place.owner)
+    path = f"/v1/sensing/{query.format(id=place.sensor.device.id)}"
+    assert (await http.get(path, headers=clerk.headers)).status_code in (400, 422)
+
+
+async def test_a_maintenance_window_without_offsets_is_refused(district: str, http: httpx.AsyncClient):
+    place = await build()
+    clerk = await sign_in(DISTRICT, Role.DEPARTMENT, place.owner)
+    path = f"/v1/sensing/devices/{place.sensor.device.id}/maintenance"
+    answer = await http.put(path, json={"begins": "2026-11-23T00:00:00"}, headers=clerk.headers)
+    assert answer.status_code in (400, 422)
+
+
 async def test_lists_are_paged_by_link(district: str, http: httpx.AsyncClient):
     place = await build()
     records = [fresh(at=(clock.now() - timedelta(seconds=n)).isoformat(), value=float(n)) for n in range(5)]
@@ -166,3 +197,18 @@ async def test_the_centre_registers_devices_rotates_keys_and_sets_maintenance(di
     assert (await http.put(f"{path}/maintenance", json=window, headers=centre.headers)).status_code == 200
     again = await http.post("/v1/sensing/devices", json=device, headers=centre.headers)
     assert (again.status_code, again.json()["type"]) == (409, "/problems/sensing-device-code-taken")
+
+
+async def test_posted_over_http_and_handed_over_by_the_worker_it_is_a_case(committed: str, http: httpx.AsyncClient):
+    place = await build()
+    assert (await http.post("/v1/readings", json={"readings": [fresh()]}, headers=key(place))).status_code == 200
+    rung: list[UUID] = []
+
+    async def enqueue(_: str, event_id: UUID) -> None:
+        rung.append(event_id)
+
+    await relay_once(DISTRICT, enqueue, clock.now)
+    for event_id in rung * 2:  # at least once, so also twice
+        await deliver(DISTRICT, event_id, clock.now)
+    assert await count("cases", "source = 'sensing' and state = 'assigned'") == 1
+    assert await count("outbox", "type = 'ReadingsRecorded'") == 0

@@ -164,16 +164,29 @@ async def test_a_device_knows_its_cell_and_its_code_is_unique(district: str):
         await commands.register_device(sensor("WL-1", place.owner), place.centre, NOON)
 
 
-async def test_only_the_district_centre_registers_publishes_and_rotates(district: str):
+async def test_only_the_owner_and_the_district_centre_register_and_rotate(district: str):
     place = await build()
-    for role in set(Role) - {Role.DISTRICT_CENTRE}:
+    device = place.sensor.device.id
+    for role in set(Role) - {Role.DISTRICT_CENTRE, Role.DEPARTMENT}:
         somebody = staff(role, place.owner, TOWN)
         with pytest.raises(NotPermitted):
             await commands.register_device(sensor("X", place.owner), somebody, NOON)
         with pytest.raises(NotPermitted):
-            await commands.publish_rule(RULE, somebody, NOON)
+            await commands.rotate_key(device, somebody, NOON)
+    owner, other = staff(Role.DEPARTMENT, place.owner), staff(Role.DEPARTMENT, place.sensor.device.id)
+    assert (await commands.register_device(sensor("X", place.owner), owner, NOON)).key
+    assert await commands.rotate_key(device, owner, NOON)
+    with pytest.raises(DeviceNotFound):
+        await commands.register_device(sensor("Y", place.owner), other, NOON)
+    with pytest.raises(DeviceNotFound):
+        await commands.rotate_key(device, other, NOON)
+
+
+async def test_only_the_district_centre_publishes_rules(district: str):
+    place = await build()
+    for role in set(Role) - {Role.DISTRICT_CENTRE}:
         with pytest.raises(NotPermitted):
-            await commands.rotate_key(place.sensor.device.id, somebody, NOON)
+            await commands.publish_rule(RULE, staff(role, place.owner, TOWN), NOON)
 
 
 async def test_a_device_that_is_not_there_looks_like_one_of_somebody_else(district: str):
