@@ -113,6 +113,7 @@ async def open_assignment(household_id: UUID, person: UUID, half: Half) -> Assig
     """Lock and return the person's open assignment of a household, one of that half of the day first."""
     row = await db.fetchrow(
         f"select {_ASSIGNMENT} from assignment where household_id = $1 and person = $2 and state = 'planned'"
+        " and round_id in (select r.id from visit_round r where r.state = 'published')"
         " order by half <> $3, planned_on, id limit 1 for update",
         household_id,
         person,
@@ -157,7 +158,8 @@ async def loads(persons: Sequence[UUID], days: Sequence[date], other_than: UUID)
     """Return how many visits of other rounds each person already has on those days."""
     rows = await db.fetch(
         "select person, count(*) from assignment where person = any($1::uuid[]) and planned_on = any($2::date[])"
-        " and state = 'planned' and round_id <> $3 group by person",
+        " and state = 'planned' and round_id <> $3"
+        " and round_id in (select r.id from visit_round r where r.state = 'published') group by person",
         list(persons),
         list(days),
         other_than,

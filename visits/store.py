@@ -25,6 +25,7 @@ def _columns(kind: type[msgspec.Struct]) -> tuple[str, ...]:
     return (*(name for name in kind.__struct_fields__ if name != "received"), *_RECEIVED)
 
 
+_OPEN_TURNS = "assignment a join visit_round r on r.id = a.round_id where a.state = 'planned' and r.state = 'published'"
 HOUSEHOLD = _columns(Household)
 VISIT = _columns(Visit)
 
@@ -153,7 +154,7 @@ async def households(
 ) -> list[Household]:
     """Return households in reach by id, from after `after` on, in a subtree and with a care need where asked."""
     args: list[Any] = []
-    own = "id in (select household_id from assignment where person = {} and state = 'planned')"
+    own = f"id in (select a.household_id from {_OPEN_TURNS} and a.person = {{}})"
     where = [_within(reach, args, "area", own)]
     for value, clause in (
         (None if area is None else f"{area}%", "area like ${}"),
@@ -256,8 +257,8 @@ async def cells_below(prefixes: Sequence[str], person: UUID) -> list[str]:
     """Return the area codes of households below the prefixes or planned for the person."""
     rows = await db.fetch(
         "select h.area from unnest($1::text[]) as p(code) join household h on h.area ~>=~ p.code and h.area ~<~ (p.code"
-        " || ':') where h.moved_out_at is null union select h.area from assignment a join household h"
-        " on h.id = a.household_id where a.person = $2 and a.state = 'planned' order by 1",
+        " || ':') where h.moved_out_at is null union select h.area from household h where h.id in"
+        f" (select a.household_id from {_OPEN_TURNS} and a.person = $2) order by 1",
         list(prefixes),
         person,
     )

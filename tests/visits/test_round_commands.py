@@ -157,6 +157,10 @@ async def test_a_closed_round_leaves_the_phones_and_takes_no_plan(on: Stage) -> 
     assert all(change.body is None for change in await bucket(f"person:{on.worker.actor.id}"))
     with pytest.raises(RoundRefuses):
         await round_commands.assign(round_.id, stage.everything(), on.leader.actor, MORNING)
+    report = VisitReport(household=on.homes[0], outcome=Outcome.MET, started_at=EVENING)
+    when = moment(EVENING, timedelta(), EVENING)
+    made = await visit_commands.record_visit(on.homes[0], report, when, on.worker.actor, EVENING)
+    assert made.visit.round_id is None, "a visit after the end belongs to no round unless it names its turn"
 
 
 async def test_coverage_counts_each_household_once_under_its_best_outcome(on: Stage) -> None:
