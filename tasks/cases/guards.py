@@ -21,7 +21,7 @@ class Guard(Struct, frozen=True):
 
 
 def _leg_evidence(s: Situation, order: o.Submit | None) -> bool:
-    """What the legs below showed and were confirmed in counts; assistants need none, the lead answers for the result."""
+    """What was confirmed of the legs below counts; assistants need none: the lead answers for the result."""
     if s.leg is None or order is None or s.leg.kind is LegKind.ASSIST:
         return True
     had = s.leg.evidence + s.confirmed_evidence(s.leg)
