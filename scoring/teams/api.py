@@ -32,6 +32,7 @@ Limit = Annotated[int, Meta(ge=1, le=1000)]
 FactId = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{1,200}$")]
 Word = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$")]
 
+Moment = Annotated[datetime, Meta(tz=True)]
 Reason = Annotated[str, Meta(min_length=1, max_length=1000, pattern=NO_NUL)]
 
 
@@ -44,14 +45,14 @@ class SchemeDraft(Struct, frozen=True, forbid_unknown_fields=True):
 class AppealTime(Struct, frozen=True, forbid_unknown_fields=True):
     """When the time for appeals ends."""
 
-    until: datetime
+    until: Moment
 
 
 class Reopening(Struct, frozen=True, forbid_unknown_fields=True):
     """Why a locked period is opened again, and until when."""
 
     reason: Reason
-    until: datetime
+    until: Moment
 
 
 class MeasureView(Struct, frozen=True, kw_only=True):

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 from uuid import UUID
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from app.kernel.problem import invalid
-from scoring.teams.engine import Adjustment, half_up
+from scoring.teams.engine import PLACES, Adjustment
 from scoring.teams.period import State
 from scoring.teams.problems import AppealRefused, SameHandRefused
 
@@ -74,8 +74,8 @@ def decide(appeal: Appeal, decision: Decision, actor: UUID, now: datetime) -> Ap
         )
     if decision.points is not None and not (
         decision.points.is_finite()
-        and half_up(decision.points) == decision.points
-        and 0 < abs(decision.points) <= MOST_POINTS
+        and 0 < decision.points.copy_abs() <= MOST_POINTS
+        and cast(int, decision.points.as_tuple().exponent) >= -PLACES
     ):
         raise invalid("points", "应为不超过 100、至多 4 位小数且不为 0 的数", "at most 100, 4 places, not 0")
     return replace(

@@ -12,8 +12,18 @@ from app.kernel.problem import FieldError
 
 T = TypeVar("T")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
-_NUMBER = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,6}(\.[0-9]{1,9})?")
 _MONEY_PLACES = 4
+_MOST_NUMBER = 999_999
+_MOST_MONEY = 1000
+_MOST_TABLES = 100
+
+
+def _written(value: object) -> str:
+    """Return a number as it was written; "" for what is none, and for integers no text should be made of."""
+    if isinstance(value, bool) or (isinstance(value, int) and abs(value) > _MOST_NUMBER):
+        return ""
+    return str(value) if isinstance(value, int | Decimal | str) else ""
 
 
 class Fields:
@@ -57,8 +67,8 @@ class Fields:
         if not present:
             return []
         rows = cast("list[Any]", value) if isinstance(value, list) else []
-        if not rows or not all(isinstance(row, dict) for row in rows):
-            self.wrong(name, "应为若干节 [[表]]", "expected [[tables]]")
+        if not 0 < len(rows) <= _MOST_TABLES or not all(isinstance(row, dict) for row in rows):
+            self.wrong(name, "应为 1 至 100 节 [[表]]", "expected 1 to 100 [[tables]]")
             return []
         return [Fields(row, f"{self.path}{name}[{n}].", self.errors) for n, row in enumerate(rows)]
 
@@ -111,17 +121,17 @@ class Fields:
     def money(self, name: str, default: Any = ...) -> Any:
         """Return an exact number of at most 4 places (points add up exactly), or the default."""
         value = self._number(name, default)
-        if value is not None and cast(int, value.as_tuple().exponent) < -_MONEY_PLACES:
-            self.wrong(name, "最多 4 位小数", "at most 4 places")
+        if value is not None and (cast(int, value.as_tuple().exponent) < -_MONEY_PLACES or abs(value) > _MOST_MONEY):
+            self.wrong(name, "最多 4 位小数，不超过 1000", "at most 4 places, at most 1000")
         return value
 
     def _number(self, name: str, default: Any) -> Decimal | None:
         present, value = self._get(name, default)
         if not present:
             return Decimal(0) if isinstance(default, EllipsisType) else default
-        written = str(value) if isinstance(value, int | Decimal | str) and not isinstance(value, bool) else ""
+        written = _written(value)
         if not _NUMBER.fullmatch(written):
-            self.wrong(name, '应为数字，如 "0.70"', 'expected a number such as "0.70"')
+            self.wrong(name, "应为六位以内的数字，如 0.70", "expected a number of 6 digits at most, such as 0.70")
             return Decimal(0)
         return Decimal(written)
 

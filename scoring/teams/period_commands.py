@@ -1,7 +1,7 @@
 """The life of a period: frozen, appealed, locked, reopened, each step on its chained record; runs verified."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,9 @@ from scoring.teams.period import Link, State, Step
 from scoring.teams.problems import PeriodNotFound, PeriodStepRefused, RunNotFound, SchemeNotFound
 from scoring.teams.scorestore import Run
 from scoring.teams.store import PeriodState
+
+FARTHEST = timedelta(days=366)
+"""No appeal and no reopening lasts longer."""
 
 
 class Verification(Struct, frozen=True, kw_only=True):
@@ -73,10 +76,14 @@ async def freeze_period(code: str, actor: Actor, now: datetime) -> PeriodState:
         return await _record(frozen, {"watermark": now.isoformat()}, actor, now)
 
 
+def _check_ahead(until: datetime, now: datetime) -> None:
+    if not now < until <= now + FARTHEST:
+        raise invalid("until", "应在现在之后的一年之内", "must lie ahead, by a year at most")
+
+
 async def invite_appeals(code: str, until: datetime, actor: Actor, now: datetime) -> PeriodState:
     """Open the time for appeals, which ends at `until`."""
-    if until <= now:
-        raise invalid("until", "应晚于现在", "must lie ahead")
+    _check_ahead(until, now)
     async with db.transaction(actor.district):
         state, target = await _step(code, Step.INVITE, now)
         invited = msgspec.structs.replace(state, state=target, appeal_until=until)
@@ -108,8 +115,7 @@ async def reopen_period(code: str, reason: str, until: datetime, actor: Actor, n
     """Let the facts count again, for a reason and until a time; the locked runs stay as they are."""
     if not 0 < len(reason.strip()) <= 1000:
         raise invalid("reason", "须写明理由（1 至 1000 字）", "reasons are needed (1 to 1000 characters)")
-    if until <= now:
-        raise invalid("until", "应晚于现在", "must lie ahead")
+    _check_ahead(until, now)
     async with db.transaction(actor.district):
         state, target = await _step(code, Step.REOPEN, now)
         reopened = msgspec.structs.replace(state, state=target, reopened_until=until, appeal_until=None)

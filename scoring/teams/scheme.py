@@ -104,7 +104,10 @@ def read(document: str) -> Scheme:
     """Read a scheme from TOML; raises Invalid naming every bad field (`indicator[2].floor`)."""
     try:
         content = tomllib.loads(document, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # numbers of thousands of digits and deep nesting are no TOMLDecodeError
         raise invalid("document", f"不是有效的 TOML：{error}", f"not valid TOML: {error}") from error
     whole = Fields(content, "")
     head = whole.table("scheme")

@@ -189,7 +189,7 @@ async def test_an_appeal_goes_from_the_town_to_the_centre(client: Client):
     assert appeal.status_code == 201
     decision = f"/scoring/appeals/{appeal.json()['id']}/decision"
     assert (await client(CLERK).post(decision, json={"upheld": True, "reason": "x", "points": "1"})).status_code == 403
-    for points in ("0", "1.00005", "101", None):
+    for points in ("0", "1.00005", "101", "1e999999999", "1e-999999999", "NaN", None):
         refused = await client(CENTRE).post(decision, json={"upheld": True, "reason": "核实属实", "points": points})
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "points")
     upheld = await client(CENTRE).post(decision, json={"upheld": True, "reason": "核实属实", "points": "1.5"})
@@ -215,6 +215,9 @@ async def test_the_life_of_a_period_over_http(client: Client):
     until = (NOVEMBER + timedelta(days=1)).isoformat()
     assert (await centre.post(f"{period}/lock")).json()["possible"] == ["freeze"]
     assert (await centre.post(f"{period}/freeze")).json()["state"] == "frozen"
+    for bad in ("2026-12-01T00:00:00", "9999-12-31T23:59:59-12:00", NOVEMBER.isoformat()):
+        refused = await centre.post(f"{period}/invite", json={"until": bad})
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "until")
     assert (await centre.post(f"{period}/invite", json={"until": until})).json()["state"] == "appeal"
     assert (await centre.post(f"{period}/lock")).status_code == 409
     assert (await centre.post(f"{period}/reopen", json={"reason": "x", "until": until})).status_code == 409

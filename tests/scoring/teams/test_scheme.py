@@ -53,6 +53,12 @@ def test_the_example_is_read_exactly():
         ('code = "REWORK"', 'code = "返工"', "indicator[1].code"),
         ('on_missing = "reweight"', 'on_missing = "guess"', "scheme.on_missing"),
         ('name = "优"', 'name = ""', "grade[0].name"),
+        ('name = "优"', 'name = "\\u0000"', "grade[0].name"),
+        ('weight = "40"', 'weight = "1e9"', "indicator[0].weight"),
+        ('weight = "40"', f"weight = 0x{'f' * 5000}", "indicator[0].weight"),
+        ('weight = "40"', "weight = nan", "indicator[0].weight"),
+        ('weight = "40"', "weight = true", "indicator[0].weight"),
+        ('value = "-0.5"', 'value = "-1000.5"', "points[0].value"),
     ],
 )
 def test_a_bad_field_is_named(old: str, new: str, field: str):
@@ -65,8 +71,9 @@ def test_all_bad_fields_are_named_at_once():
     assert {"scheme.force", "indicator[0].target", "points[0].value"} <= set(wrong_fields(bad))
 
 
-def test_what_is_not_toml_is_said_to_be_so():
-    assert wrong_fields("[scheme") == ["document"]
+@pytest.mark.parametrize("document", ["[scheme", "x = " + "[" * 20_000, "x = " + "9" * 5000, "\x00"])
+def test_what_is_not_toml_is_said_to_be_so(document: str):
+    assert wrong_fields(document) == ["document"]
 
 
 def test_an_empty_document_names_the_missing_sections():
