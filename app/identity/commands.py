@@ -29,7 +29,7 @@ from app.identity.problems import (
 from app.kernel import db
 from app.kernel.actor import Actor, Membership
 from app.kernel.ids import new_id
-from app.kernel.problem import FieldError, Invalid
+from app.kernel.problem import FieldError, Invalid, NotPermitted
 
 _hasher = PasswordHasher()  # argon2id with RFC 9106's low-memory parameters
 _NO_ACCOUNT = "$argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -273,6 +273,8 @@ async def use_nonce(key: UUID, nonce: str, now: datetime) -> bool:
 
 async def register_device(actor: Actor, device: UUID, name: str, now: datetime) -> Device:
     """Register a phone to the actor; the same again changes nothing; DeviceNotFound when it is another person's."""
+    if actor.kind != "staff":
+        raise NotPermitted(action="device.register")
     async with db.transaction(actor.district):
         await _admit_device(actor.id, device, name, now)
         found = await keystore.device(device)

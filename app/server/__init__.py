@@ -49,6 +49,7 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
             RateLimit(Buckets(redis)),
             Idempotency(),
         ],
+        guards=[authentication.permitted],
     )
     app = Litestar(
         route_handlers=[
@@ -58,7 +59,6 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
             health.readyz,
             health.metrics,
             openapi.openapi_json,
-            openapi.docs,
             openapi.assets,
         ],
         dependencies={
@@ -75,7 +75,7 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
             exclude_opt_key="uncompressed",  # pictures: nothing to gain
         ),
         cors_config=CORSConfig(allow_origins=list(chosen.cors_origins)) if chosen.cors_origins else None,
-        openapi_config=openapi.CONFIG,
+        openapi_config=openapi.config(),
         lifespan=[lifespan],
         request_max_body_size=2 * 1024 * 1024,
         logging_config=None,

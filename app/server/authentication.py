@@ -4,11 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.datastructures import Headers
+from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.identity import identification
+from app.identity import identification, scope
 from app.identity.problems import PasswordChangeRequired
 from app.kernel import db
 from app.kernel.actor import Actor
@@ -91,6 +93,13 @@ async def _person(token: str, opt: dict[str, Any], now: datetime) -> Actor | Non
     if identified.must_change and not (opt.get("first_password") or opt.get("public")):
         raise PasswordChangeRequired
     return identified.actor
+
+
+def permitted(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuse (403) whoever has no use of the handler's `action` at all, before its body is looked at."""
+    action = handler.opt.get("action")
+    if action is not None:
+        scope.require_any(connection.scope["state"]["actor"], action)
 
 
 def provide_actor(request: Request[Any, Any, Any]) -> Actor:
