@@ -159,7 +159,7 @@ async def _locate(reports: Sequence[Report], now: datetime) -> list[Located | No
 async def _write(reports: Sequence[Report], opened: Sequence[Opened], actor: Actor, now: datetime) -> None:
     if not opened:
         return
-    contacts = [_contact(one.reporter, new) for one, new in zip(reports, opened, strict=True)]
+    contacts = [contact(one.reporter, new) for one, new in zip(reports, opened, strict=True)]
     await store.open_all(
         [new.record for new in opened],
         [leg for new in opened for leg in new.legs],
@@ -174,7 +174,8 @@ async def _write(reports: Sequence[Report], opened: Sequence[Opened], actor: Act
         await evidence.declare(one.evidence, new.case, actor, now)
 
 
-def _contact(reporter: Reporter, new: Opened) -> ContactRow:
+def contact(reporter: Reporter, new: Opened) -> ContactRow:
+    """Return name and phone of who reported, sealed."""
     return ContactRow(
         case_id=new.case.id,
         name=None if not reporter.name else cipher.seal(reporter.name),
