@@ -143,9 +143,15 @@ def view(case: CaseDetail, steps: Sequence[StepView], language: int) -> RequestV
         expected_by=case.total_due or case.due_at,
         closed_at=case.closed_at,
         rating=case.rating,
-        steps=tuple(_step(each, language) for each in steps if each.type in STEPS),
+        steps=tuple(_step(each, language) for each in steps if each.type in STEPS and _outward(each, case)),
         possible=tuple(sorted({each["command"] for each in case.allowed} & set(ORDERS))),
     )
+
+
+def _outward(step: StepView, case: CaseDetail) -> bool:
+    """Whether a step is of the case or of its leading organisation: what happens below it is its own affair."""
+    inner = {str(leg.id) for leg in case.legs if leg.kind != "root"}
+    return step.body.get("leg") not in inner
 
 
 def _step(step: StepView, language: int) -> PublicStep:

@@ -14,10 +14,11 @@ def play(demo: DemoFile, now: datetime, say: Callable[[str], None]) -> Teller:
     """Play the story on a running demo; StoryFailed at the first effect that is not seen."""
     cast, tell = Cast(demo), Teller(say)
     before = score.scores(cast, now)
+    place = _place(cast)
     cases = [
-        request.play(cast, tell, _place(cast), now),
+        request.play(cast, tell, place, now),
         visit.play(cast, tell, now),
-        water.play(cast, tell, now),
+        water.play(cast, tell, place, now),
     ]
     score.play(cast, tell, before, cases, now)
     say(f"\n{tell.steps} steps, {tell.seen} effects seen 演示完成")

@@ -1,6 +1,7 @@
 """First act: a citizen's request, routed with a reason, delegated, handled with evidence, checked, rated."""
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from app.demo.story.stage import Cast, Client, Photo, Teller, wait_for
@@ -15,7 +16,7 @@ def play(cast: Cast, tell: Teller, place: tuple[float, float], now: datetime) ->
     case = _submit(cast, citizen, tell, place, now)
     centre, town = cast.staff("district"), cast.staff(f"town.{TOWN}")
     _explain(town, case, tell)
-    unit = cast.account(f"enforcement.{TOWN}")
+    unit = cast.account(f"officer1.{TOWN}")
     _delegate(town, str(unit.organisation), case, tell)
     _handle(cast, case, tell, place, now)
     _confirm(town, case, tell)
@@ -23,11 +24,11 @@ def play(cast: Cast, tell: Teller, place: tuple[float, float], now: datetime) ->
 
 
 def _submit(cast: Cast, citizen: Client, tell: Teller, place: tuple[float, float], now: datetime) -> str:
-    tell.step("the citizen photographs rubbish in the street and submits it with the place")
+    tell.step("the citizen photographs a missing drain cover and submits it with the place")
     photo = Photo("jpg__orientation__landscape_6.jpg", now, *place)
     sent = {
-        "text": "小区东门外主干道堆了很多垃圾，好几天没人清（演示诉求）",
-        "item": "E0102",
+        "text": "小区东门外人行道的雨水井盖没了，老人孩子容易踩空（演示诉求）",
+        "item": "H292",
         "place": {"lon": place[0], "lat": place[1], "datum": "wgs84", "accuracy_m": 15},
         "address": "示例路1号东门",
         "photos": [photo.declared()],
@@ -53,7 +54,7 @@ def _explain(town: Client, case: str, tell: Teller) -> None:
 
 
 def _delegate(town: Client, unit: str, case: str, tell: Teller) -> None:
-    tell.step("the town signs for it and delegates it to its enforcement squadron")
+    tell.step("the town signs for it and delegates it to a team")
     town.order(case, "sign")
     after = town.order(case, "delegate", to=unit, note="请今天内处理")
     inner = [leg for leg in after["legs"] if leg["kind"] == "inner"]
@@ -61,45 +62,43 @@ def _delegate(town: Client, unit: str, case: str, tell: Teller) -> None:
 
 
 def _handle(cast: Cast, case: str, tell: Teller, place: tuple[float, float], now: datetime) -> None:
-    squadron = cast.staff(f"enforcement.{TOWN}")
-    tell.step("the squadron signs, tries to submit without evidence, then with a photo of the cleaned street")
-    squadron.order(case, "sign")
+    team = cast.staff(f"officer1.{TOWN}")
+    tell.step("the team signs, tries to submit without evidence, then with a photo of the new cover")
+    team.order(case, "sign")
+    refusal = team.refused(case, "submit", result="已加盖（演示）")
+    tell.see(refusal["type"], f"without a photo: {refusal.get('detail') or refusal['title']}")
     photo = Photo("jpg__gps__DSCN0010.jpg", now, *place)
-    squadron.order(case, "submit", result="已清理干净（演示）", evidence=[photo.declared()])
-    squadron.upload(photo, parts=3)
+    team.order(case, "submit", result="已补装井盖（演示）", evidence=[photo.declared()])
+    team.upload(photo, parts=3)
 
     def judged() -> dict[str, Any] | None:
-        evidence = squadron.get(f"/v1/cases/{case}")["evidence"]
-        return next((each for each in evidence if each["id"] == photo.id and each.get("verdict")), None)
+        evidence = team.get(f"/v1/cases/{case}")["evidence"]
+        return next((each["verdict"] for each in evidence if each["id"] == photo.id), None)
 
-    seen = wait_for("the verdict on the photo", judged)
-    tell.see(seen["verdict"] == "contradicted", f"the photo's own data contradict the report: {_words(seen)}")
-
-
-def _words(evidence: dict[str, Any]) -> str:
-    reasons = evidence.get("reasons") or []
-    return "；".join(str(each[0] if isinstance(each, list) else each) for each in reasons)[:160] or "see its verdict"
+    verdict = wait_for("the verdict on the photo", judged)
+    reasons = "；".join(reason["zh"] for reason in verdict["reasons"])
+    tell.see(verdict["outcome"] == "contradicted", f"the photo is judged: {reasons}")
 
 
 def _confirm(town: Client, case: str, tell: Teller) -> None:
-    tell.step("the town confirms its squadron's work and submits the case")
+    tell.step("the town confirms its team's work and submits the case")
     legs = town.get(f"/v1/cases/{case}")["legs"]
     town.order(case, "confirm", leg=next(leg["id"] for leg in legs if leg["kind"] == "inner"))
     root = next(leg["id"] for leg in legs if leg["kind"] == "root")
-    after = town.order(case, "submit", leg=root, result="垃圾已清运，已安排每日保洁（演示）")
+    after = town.order(case, "submit", leg=root, result="井盖已补装，周边已排查（演示）")
     tell.see(after["state"] == "handled", f"state {after['state_text']}")
 
 
 def _close(centre: Client, citizen: Client, case: str, tell: Teller) -> dict[str, Any]:
     tell.step("the district centre checks the result; the citizen is asked and rates it")
     after = centre.order(case, "verify", passed=True, note="现场照片已看")
-    if after["state"] == "calling_back":
-        citizen.post(f"/v1/citizen/requests/{case}/rate", {"score": 5, "opinion": "处理很快"})
+    tell.see(after["state"] == "calling_back", "the citizen is asked")
+    citizen.post(f"/v1/citizen/requests/{case}/rate", {"score": 5, "opinion": "处理很快"})
     closed = centre.get(f"/v1/cases/{case}")
     tell.see(closed["state"] == "closed", f"closed {closed['closed_at']}, rating {closed['rating']}")
     followed = citizen.get(f"/v1/citizen/requests/{case}")
     tell.see(len(followed["steps"]) >= 5, "the citizen reads: " + " → ".join(s["text"] for s in followed["steps"]))
     steps = centre.get(f"/v1/cases/{case}/trace")
-    chained = all(later["prev_hash"] == earlier["hash"] for earlier, later in zip(steps, steps[1:], strict=False))
+    chained = all(later["prev_hash"] == earlier["hash"] for earlier, later in pairwise(steps))
     tell.see(chained, f"{len(steps)} steps on the trace, each holding the hash of the one before")
     return closed

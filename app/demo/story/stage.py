@@ -16,6 +16,9 @@ from app.demo.accounts import DemoAccount, DemoFile
 from app.kernel.ids import new_id
 
 PHOTOS = Path(__file__).resolve().parent.parent / "photos"
+TRIES = 3
+READERS = ("auditor", "administrator", "town_manager")
+"""Roles that never move a case."""
 T = TypeVar("T")
 Json = Any
 
@@ -79,9 +82,26 @@ class Client:
         self._http.headers["Authorization"] = f"Bearer {token}"
 
     def order(self, case: str, name: str, **fields: Any) -> Json:
-        """Give a command to a case in its present version; return the case after it."""
+        """Give a command to a case in its present version; return the case after it.
+
+        Somebody else (a sensor whose signal clears) may move the case in between: then it is read and tried again.
+        """
+        command = {"command_id": str(new_id()), **fields}
+        refusal = ""
+        for _ in range(TRIES):
+            version = self.get(f"/v1/cases/{case}")["version"]
+            answer = self._http.post(f"/v1/cases/{case}/{name}", json=command | {"version": version})
+            if answer.status_code == 200:
+                return answer.json()
+            refusal = f"{answer.status_code}: {answer.text[:600]}"
+            if "/problems/stale-version" not in refusal:
+                break
+        raise StoryFailed(f"{self.name}: {name} of case {case} answered {refusal}")
+
+    def refused(self, case: str, name: str, **fields: Any) -> Json:
+        """Give a command that must be refused with 409 and return the problem."""
         version = self.get(f"/v1/cases/{case}")["version"]
-        return self.post(f"/v1/cases/{case}/{name}", {"version": version, "command_id": str(new_id()), **fields})
+        return self.call("POST", f"/v1/cases/{case}/{name}", 409, {"version": version, **fields}).json()
 
     def upload(self, photo: "Photo", parts: int = 2) -> None:
         """Upload a declared photo by tus in several parts."""
