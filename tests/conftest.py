@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 import pytest_asyncio
 from litestar import Litestar
@@ -27,6 +28,16 @@ from app.kernel import db
 from app.server import create_app
 from app.settings import Settings
 from tests.tools import databases, people
+
+hypothesis.settings.register_profile(
+    "zjw",
+    deadline=None,
+    # How fast a machine is says nothing about the code.
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    # On the build machine the same examples every time: a red build can be repeated.
+    derandomize=os.environ.get("CI") == "true",
+)
+hypothesis.settings.load_profile("zjw")
 
 DISTRICT = "330109"
 NEIGHBOUR = "330110"
