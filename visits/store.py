@@ -265,6 +265,12 @@ async def cells_below(prefixes: Sequence[str], person: UUID) -> list[str]:
     return [row[0] for row in rows]
 
 
+async def squads_with_turns(person: UUID) -> frozenset[UUID]:
+    """Return the squads for which the person has open turns."""
+    rows = await db.fetch(f"select distinct a.squad from {_OPEN_TURNS} and a.person = $1", person)
+    return frozenset(row[0] for row in rows if row[0] is not None)
+
+
 # Questionnaires
 
 

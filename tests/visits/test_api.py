@@ -65,6 +65,7 @@ async def test_a_night_round_is_planned_pulled_visited_offline_and_pushed_twice_
         ask = {"device_id": str(on.device), "app_schema": 2, "epoch": None, "buckets": {}, "limit": 500}
         pulled = (await http.post("/sync/pull", json=ask, headers=on.worker.headers)).json()
         mine = pulled["buckets"][f"person:{on.worker.actor.id}"]["ops"]
+        assert [each["kind"] for each in pulled["buckets"][f"squad:{on.squad}"]["ops"]] == ["round"]
         turns = [each["body"] for each in mine if each["kind"] == "assignment"]
         assert len(turns) == 4
         photos = [stage.photo(), stage.photo()]
