@@ -19,6 +19,7 @@ from litestar.types import Empty
 from litestar.utils.scope.state import ScopeState
 from redis.exceptions import RedisError
 
+from app import logs
 from app.kernel import problem
 from app.kernel.problem import FieldError, Invalid, Problem
 from app.server.invalid_fields import invalid_fields, translate
@@ -104,7 +105,7 @@ def on_endless(request: AnyRequest, error: RecursionError) -> Response[bytes]:
 
 def on_database(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Answer 503 with Retry-After when the database or the queue does not; retrying is safe."""
-    logger.warning("unavailable", extra={"error": type(error).__name__, "cause": str(error)[:200]})
+    logger.warning("unavailable", extra={"error": type(error).__name__, "cause": logs.words_of(error)})
     return answer(request, problem.Unavailable(headers={"Retry-After": "2"}))
 
 

@@ -12,6 +12,7 @@ import arq.worker
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
+from app import logs
 from app.kernel import clock
 from app.worker import delivery
 
@@ -49,7 +50,7 @@ class Queue:
             try:
                 await jobs.async_run()
             except RedisError as error:
-                logger.warning("queue is away", extra={"error": type(error).__name__, "cause": str(error)[:200]})
+                logger.warning("queue is away", extra={"error": type(error).__name__, "cause": logs.words_of(error)})
                 await _first_of(stopping, _AGAIN_SECONDS)
             except asyncio.CancelledError:
                 stopping.set()

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from app import wiring
+from app import logs, wiring
 from app.doorbell import CHANNEL
 from app.kernel import changes, db, outbox
 from app.kernel.clock import Clock
@@ -78,7 +78,7 @@ async def _relay_or_log(district: str, enqueue: Enqueue, clock: Clock) -> None:
 
 
 def _warn(error: Exception, district: str | None) -> None:
-    logger.warning("relay", extra={"district": district, "error": type(error).__name__, "cause": str(error)[:200]})
+    logger.warning("relay", extra={"district": district, "error": type(error).__name__, "cause": logs.words_of(error)})
 
 
 async def _listen(wake: asyncio.Event) -> Any:

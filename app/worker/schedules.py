@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from app import wiring
+from app import logs, wiring
 from app.kernel import db
 from app.kernel.clock import Clock
 
@@ -107,4 +107,6 @@ async def _run_or_log(district: str, clock: Clock) -> None:
 
 
 def _warn(error: Exception, district: str | None) -> None:
-    logger.warning("schedules", extra={"district": district, "error": type(error).__name__, "cause": str(error)[:200]})
+    logger.warning(
+        "schedules", extra={"district": district, "error": type(error).__name__, "cause": logs.words_of(error)}
+    )
