@@ -304,6 +304,12 @@ async def open_history(first: datetime, actor: Actor, now: datetime) -> int:
     return len(fresh)
 
 
+async def drop_days(district: str, keep: timedelta, now: datetime) -> int:
+    """Drop the readings of days that ended longer than `keep` ago, by their partitions; return how many days."""
+    async with db.transaction(district):
+        return len(await store.drop_days((now - keep).astimezone(UTC).date()))
+
+
 # --- rules
 
 

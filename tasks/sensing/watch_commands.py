@@ -259,21 +259,29 @@ async def _tell_silence(outcome: Outcome, device: Device, actor: Actor, now: dat
 async def sweep(district: str, now: datetime) -> int:
     """Evaluate every dirty or due channel and open every case that waits; return how much was done. A schedule.
 
-    Safe to run twice and on several workers at once: each subject is one transaction, taken with SKIP LOCKED.
+    Safe to run twice and on several workers at once: each subject is one transaction, taken with SKIP LOCKED. A subject
+    that fails keeps no other waiting; an ExceptionGroup tells of all that failed, at the end.
     """
     actor = system(district, "sensing")
     done = 0
+    faults: list[Exception] = []
     after: UUID | None = None
     while True:
         async with db.transaction(district):
             channels = await alert_store.to_look_at(now, after, SWEEP_AT_ONCE)
         for channel in channels:
-            await evaluate(channel, actor, now)
+            try:
+                await evaluate(channel, actor, now)
+            except Exception as fault:
+                faults.append(fault)
         done += len(channels)
         if len(channels) < SWEEP_AT_ONCE:
             break
         after = channels[-1]
-    return done + await _open_waiting(await _waiting(district), actor, now)
+    done += await _open_waiting(await _waiting(district), actor, now)
+    if faults:
+        raise ExceptionGroup("sensing: subjects that could not be evaluated", faults)
+    return done
 
 
 async def _waiting(district: str) -> Sequence[UUID]:

@@ -11,7 +11,7 @@ from app.kernel.actor import system
 from app.kernel.event import from_body
 from tasks.sensing import alert_store, commands, watch_commands
 from tasks.sensing.devices import Incoming
-from tests.tasks.sensing.underpass import DISTRICT, NOON, RULE, Underpass, at, build, count, send
+from tests.tasks.sensing.underpass import DISTRICT, NOON, RULE, Underpass, at, build, count, send, sensor
 
 SYSTEM = system(DISTRICT, "sensing")
 
@@ -192,6 +192,19 @@ async def test_what_the_doorbell_missed_the_sweep_finds(district: str):
     assert await watch_commands.sweep(DISTRICT, at(1)) == 1
     assert len(await cases()) == 1
     assert await watch_commands.sweep(DISTRICT, at(2)) == 0
+
+
+async def test_a_subject_that_cannot_be_evaluated_keeps_no_other_waiting(district: str):
+    place = await build()
+    await commands.register_device(sensor("WL-2", place.owner, gateway=place.sensor.device.id), place.centre, NOON)
+    await send(place, (0, 5))
+    await evaluate(place, 0)
+    await db.execute('update episode_state set state = \'{"phase": "NO SUCH PHASE"}\'::jsonb')
+    await send(place, (1, 12))
+    await send(place, (1, 12), device="WL-2")
+    with pytest.raises(ExceptionGroup):
+        await watch_commands.sweep(DISTRICT, at(2))
+    assert len(await cases()) == 1
 
 
 async def test_readings_that_come_during_an_evaluation_leave_the_mark(district: str, monkeypatch: pytest.MonkeyPatch):
