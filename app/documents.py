@@ -1,4 +1,4 @@
-"""Documentation made from the code: rights, problems, settings, API reference."""
+"""Documentation made from the code: rights, problems, settings, measures, life of a case, API reference."""
 
 import base64
 from typing import Any
@@ -11,6 +11,7 @@ from app.kernel.problem import CATALOGUE
 from app.server import create_app
 from app.server.openapi import document_of
 from scoring.teams import measures
+from tasks.cases import diagram
 
 NOTE = "<!-- Made by `zjw docs` from the code; do not edit. -->\n\n"
 
@@ -21,6 +22,7 @@ def pages() -> dict[str, str]:
     return {
         "rights.md": NOTE + "# Rights\n\n" + rights(),
         "problems.md": NOTE + "# Problems\n\n" + problems(),
+        "lifecycle.md": NOTE + "# Life of a case\n\n" + diagram.page(),
         "measures.md": NOTE + "# Measures of evaluation\n\n" + measures.reference(),
         "settings.md": NOTE + "# Settings\n\n" + settings.reference(),
         "api.md": NOTE + "# API\n\n" + api(reference),
@@ -30,8 +32,8 @@ def pages() -> dict[str, str]:
 def rights() -> str:
     """Return the rights matrix as a Markdown table."""
     lines = [
-        "Reach of each role with each action: `own` objects of the person, `org` of their organisations, `area` of their"
-        " area and below, `all` of the district. Machines and devices act within the scopes of their key.\n",
+        "Reach of each role with each action: `own` objects of the person, `org` of their organisations, `area` of"
+        " their area and below, `all` of the district. Machines and devices act within the scopes of their key.\n",
         "| action | " + " | ".join(COLUMNS) + " |",
         "| --- |" + " --- |" * len(COLUMNS),
     ]
