@@ -161,6 +161,7 @@ def config() -> OpenAPIConfig:
             }
         ),
         render_plugins=[_Page(), _Document()],
+        use_handler_docstrings=True,
         openapi_router=Router(
             "/docs",
             route_handlers=[],
