@@ -22,6 +22,7 @@ from media import upload_commands
 from media.events import EvidenceStored
 from scoring.teams import api as scoring_api
 from scoring.teams import commands as scoring
+from scoring.teams import period_commands as scoring_periods
 from tasks.cases import api as cases_api
 from tasks.cases import sweeping, trail
 from tasks.channels import api as channels_api
@@ -76,6 +77,7 @@ SCHEDULES: dict[str, tuple[timedelta, Job]] = {
     "cases.daily_root": (timedelta(hours=1), trail.seal_day),
     "sensing.sweep": (timedelta(seconds=2), sensing_watch.sweep),
     "scoring.live": (timedelta(seconds=30), scoring.recompute_dirty),
+    "scoring.compare": (timedelta(days=1), scoring_periods.check_live),
     "visits.day": (timedelta(hours=1), round_commands.renew_day),
     "sensing.days": (timedelta(hours=6), sensing.open_days),
 }

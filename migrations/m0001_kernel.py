@@ -19,7 +19,7 @@ STATEMENTS = (
     "create index if not exists outbox_next on outbox (next_at) where dead_at is null",
     """create table if not exists fact (
         fact_id text not null,
-        version integer not null,
+        version integer not null check (version > 0),
         kind text not null,
         force text check (force in ('enforcement', 'police', 'grid')),
         town text,
