@@ -70,7 +70,7 @@ class NewRound(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     target: Target
     squads: Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=100)]
     questionnaire: str
-    questionnaire_version: int
+    questionnaire_version: Annotated[int, Meta(ge=1, le=32_000)]
     quota: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     per_evening: Annotated[int, Meta(ge=1, le=60)] = 12
     id: UUID | None = None
@@ -127,6 +127,7 @@ def check(new: NewRound) -> list[FieldError]:
     """Return everything wrong with a round to plan."""
     start, end = hours_of(new)
     rules = (
+        (not 2000 <= new.starts_on.year <= 2100, "starts_on", "年份应在2000至2100之间", "a year from 2000 to 2100"),
         (new.ends_on < new.starts_on, "ends_on", "结束早于开始", "ends before it starts"),
         ((new.ends_on - new.starts_on).days > 366, "ends_on", "轮次不超过一年", "a round lasts at most a year"),
         (start.tzinfo is not None, "hours_from", "应为本地时间，不带时区", "local time, without an offset"),

@@ -50,7 +50,7 @@ class VisitReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     assignment: UUID | None = None
     place: Place | None = None
     questionnaire: str | None = None
-    questionnaire_version: int | None = None
+    questionnaire_version: Annotated[int, Meta(ge=1, le=32_000)] | None = None
     answers: dict[str, Any] = {}
     demands: Annotated[tuple[Demand, ...], Meta(max_length=20)] = ()
     evidence: Annotated[tuple[EvidenceRef, ...], Meta(max_length=30)] = ()
@@ -101,17 +101,18 @@ class Visit(Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...]
 
 
+LONG_AGO, AHEAD = timedelta(days=3650), timedelta(days=1)
+"""Between these before and after the receipt a phone's corrected time is taken at its word."""
 FAR_M = 300.0
 """A visit reported further from its household than this (and its accuracy) is flagged."""
 
 
 def moment(captured_at: datetime, skew: timedelta, received_at: datetime, flags: tuple[str, ...] = ()) -> Moment:
-    """Return the moment of something captured, by the device's skew; a time no calendar holds becomes the receipt."""
-    try:
-        captured_at = captured_at.astimezone(UTC)
-        corrected = captured_at + skew
-    except OverflowError:
-        captured_at, corrected, flags = received_at, received_at, (*flags, "time_unverified")
+    """Return the moment of something captured, by the device's skew; a time that cannot be becomes the receipt."""
+    corrected = _plausible(captured_at, skew, received_at)
+    captured_at = in_utc(captured_at, received_at)
+    if corrected is None:
+        corrected, flags = received_at, (*flags, "time_unverified")
     return Moment(
         captured_at=captured_at,
         received_at=received_at,
@@ -122,11 +123,23 @@ def moment(captured_at: datetime, skew: timedelta, received_at: datetime, flags:
 
 
 def shift(stamp: datetime, by: Moment) -> datetime:
-    """Return another time of the same phone on the server's clock."""
+    """Return another time of the same phone on the server's clock; one that cannot be becomes the moment itself."""
+    moved = _plausible(stamp, by.corrected_at - by.captured_at, by.received_at)
+    return by.corrected_at if moved is None else moved
+
+
+def in_utc(stamp: datetime, instead: datetime) -> datetime:
+    """Return a phone's time in UTC; one at the edge of the calendar, where UTC has no such year, becomes `instead`."""
     try:
-        return stamp.astimezone(UTC) + (by.corrected_at - by.captured_at)
+        return stamp.astimezone(UTC)
     except OverflowError:
-        return by.corrected_at
+        return instead
+
+
+def _plausible(stamp: datetime, skew: timedelta, received_at: datetime) -> datetime | None:
+    """The time moved by the skew, or None when work cannot have been done then: after tomorrow, or ten years ago."""
+    ahead = (stamp - received_at) + skew  # a difference: no edge of the calendar is in its way
+    return received_at + ahead if -LONG_AGO < ahead < AHEAD else None
 
 
 def corrected(ref: EvidenceRef, when: Moment) -> EvidenceRef:

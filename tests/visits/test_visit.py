@@ -44,10 +44,13 @@ def test_a_wrong_clock_is_corrected_by_the_skew_of_the_push(hours: int) -> None:
         datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12))),
         datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=12))),
         datetime(9999, 12, 31, 23, 30, tzinfo=UTC),
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(2038, 1, 19, tzinfo=UTC),
     ],
 )
-def test_a_time_no_calendar_holds_is_taken_as_the_receipt(absurd: datetime) -> None:
+def test_a_time_at_which_nobody_can_have_worked_is_taken_as_the_receipt(absurd: datetime) -> None:
     when = moment(absurd, timedelta(hours=1), RECEIVED)
+    assert shift(absurd, moment(RECEIVED, timedelta(), RECEIVED)) == RECEIVED
     assert (when.corrected_at, when.flags) == (RECEIVED, ("time_unverified",))
 
 

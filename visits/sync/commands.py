@@ -24,7 +24,7 @@ from app.kernel.actor import Actor
 from app.kernel.problem import FieldError, Invalid, Problem, StaleVersion, Unavailable
 from grid import facts as grid_facts
 from tasks.cases.problems import TransitionRefused
-from visits import buckets
+from visits import buckets, visit
 from visits import store as visit_store
 from visits.problems import (
     AppTooOld,
@@ -117,7 +117,7 @@ async def push(request: Push, actor: Actor, now: datetime) -> PushAnswer:
             person=actor.id,
             device=request.device_id,
             app_schema=request.app_schema,
-            sent_at=request.sent_at,
+            sent_at=visit.in_utc(request.sent_at, now),
             received_at=now,
         )
         quarantine = state is not DeviceState.ACTIVE

@@ -41,7 +41,7 @@ class Op(Struct, frozen=True, kw_only=True):
     op_id: UUID
     type: Annotated[str, Meta(min_length=1, max_length=60)]
     entity_id: UUID
-    base_version: int | None = None
+    base_version: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
     depends_on: Annotated[tuple[UUID, ...], Meta(max_length=50)] = ()
     captured_at: Aware
     captured_uptime: float | None = None

@@ -237,6 +237,20 @@ async def test_a_clock_wrong_by_hours_or_days_neither_refuses_nor_turns_night_in
     assert tuple(stored) == (EVENING + wrong, LATER, EVENING, -wrong.total_seconds())
 
 
+@pytest.mark.parametrize("absurd", ["0001-01-01T00:00:00+12:00", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00"])
+async def test_no_time_whatever_refuses_work(on: Stage, absurd: str) -> None:
+    stamp = datetime.fromisoformat(absurd)
+    bodies = (
+        visit_body(on.homes[0]) | {"started_at": absurd, "ended_at": absurd, "outcome": "unsafe"},
+        visit_body(on.homes[1], evidence=[stage.photo(captured_at=absurd)]),
+    )
+    ops = [op("visit.record", body, captured_at=absurd) for body in bodies]
+    waiting = op("visit.record", visit_body(on.homes[2]), captured_at=absurd, depends_on=[ops[0]["op_id"]])
+    assert await words(on, waiting, sent_at=stamp) == ["held"]
+    assert await words(on, *ops) == ["applied", "applied"]
+    assert await words(on, waiting, sent_at=stamp) == ["applied"]
+
+
 async def test_a_held_op_keeps_the_time_of_the_push_that_brought_it(on: Stage) -> None:
     first, second = op("visit.record", visit_body(on.homes[0])), op("visit.record", visit_body(on.homes[1]))
     second["depends_on"] = [first["op_id"]]
