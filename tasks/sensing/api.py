@@ -60,7 +60,7 @@ class Maintenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     until: Instant | None = None
 
 
-class NewKey(Struct, frozen=True, kw_only=True):
+class DeviceKey(Struct, frozen=True, kw_only=True):
     """A device's key, shown this once."""
 
     key: str
@@ -138,9 +138,9 @@ async def register_device(
 @post("/sensing/devices/{device_id:uuid}/key", tags=["sensing"], opt={"action": "sensing.manage"})
 async def rotate_key(
     device_id: FromPath[UUID], actor: NamedDependency[Actor], now: NamedDependency[datetime]
-) -> NewKey:
+) -> DeviceKey:
     """更换设备密钥：旧密钥立即失效。"""
-    return NewKey(key=await commands.rotate_key(device_id, actor, now))
+    return DeviceKey(key=await commands.rotate_key(device_id, actor, now))
 
 
 @put("/sensing/devices/{device_id:uuid}/maintenance", tags=["sensing"], opt={"action": "sensing.manage"})

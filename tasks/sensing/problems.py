@@ -19,14 +19,6 @@ class DeviceCodeTaken(Problem):
     title = ("设备编码已被使用", "The device code is taken")
 
 
-class RuleNotFound(Problem):
-    """No such rule of sensing."""
-
-    type = "sensing-rule-not-found"
-    status = 404
-    title = ("没有这条预警规则", "No such rule")
-
-
 class BrokenFrame(Problem):
     """A JT/T 808 frame that cannot be read; the detail names the broken part."""
 
