@@ -7,8 +7,8 @@ from uuid import UUID
 
 from litestar import Request, Response, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
-from msgspec import Meta, Struct
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import Struct
 
 from app.kernel.actor import Actor
 from visits import commands, round_commands, visit_commands
@@ -17,12 +17,14 @@ from visits.coverage import Coverage, Level
 from visits.households import CareNeed, HouseholdChange, NewHousehold
 from visits.proposal import PlanRequest, Preview, Reassign
 from visits.questionnaire import NewQuestionnaire, Questionnaire
-from visits.rounds import AreaCode, Assignment, NewRound, Round
+from visits.rounds import Assignment, NewRound, Round
 from visits.sync import api as sync_api
 from visits.visit import Visit
 from visits.visit_commands import EvidenceLink, VisitView
 
-Limit = Annotated[int, Meta(ge=1, le=500)]
+Limit = Annotated[int, QueryParameter(ge=1, le=500)]
+Area = Annotated[str | None, QueryParameter(pattern=r"^([0-9]{6}|[0-9]{9}|[0-9]{12}|[0-9]{15})$")]
+Variant = Annotated[str, QueryParameter(pattern="^(original|320|1280)$")]
 HOUSEHOLDS: dict[str, Any] = {"action": "household.read"}
 WRITE_HOUSEHOLDS: dict[str, Any] = {"action": "household.write"}
 ROUNDS: dict[str, Any] = {"action": "round.read"}
@@ -57,10 +59,10 @@ async def register_household(
 async def households(
     request: Request[Any, Any, Any],
     actor: NamedDependency[Actor],
-    area: FromQuery[AreaCode | None] = None,
+    area: Area = None,
     care_need: FromQuery[CareNeed | None] = None,
     after: FromQuery[UUID | None] = None,
-    limit: FromQuery[Limit] = 100,
+    limit: Limit = 100,
 ) -> Response[list[HouseholdView]]:
     """List the households of my area, contacts masked."""
     return _page(request, await commands.list_households(actor, area, care_need, after, limit), limit, "after")
@@ -124,7 +126,7 @@ async def rounds(
     request: Request[Any, Any, Any],
     actor: NamedDependency[Actor],
     before: FromQuery[UUID | None] = None,
-    limit: FromQuery[Limit] = 100,
+    limit: Limit = 100,
 ) -> Response[list[Round]]:
     """List rounds of my area and squads, newest first."""
     return _page(request, await round_commands.list_rounds(actor, before, limit), limit, "before")
@@ -198,7 +200,7 @@ async def visits(
     round_id: FromQuery[UUID | None] = None,
     household_id: FromQuery[UUID | None] = None,
     before: FromQuery[UUID | None] = None,
-    limit: FromQuery[Limit] = 100,
+    limit: Limit = 100,
 ) -> Response[list[Visit]]:
     """List visits, newest first."""
     return _page(
@@ -218,7 +220,7 @@ async def evidence_link(
     evidence_id: FromPath[UUID],
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
-    variant: FromQuery[Annotated[str, Meta(pattern="^(original|320|1280)$")]] = "1280",
+    variant: Variant = "1280",
 ) -> EvidenceLink:
     """Give a short-lived link to a photo of a visit."""
     return await visit_commands.evidence_link(visit_id, evidence_id, variant, actor, now)

@@ -11,8 +11,10 @@ from litestar import Litestar, Router
 from litestar.di import Provide
 
 from app.kernel import clock, db
+from app.kernel.actor import Role
 from app.kernel.ids import new_id
 from app.server import authentication, errors
+from tests.tools import people
 from tests.visits import stage
 from tests.visits.stage import Stage, op, visit_body
 from visits import api
@@ -148,3 +150,22 @@ async def test_foreign_rounds_and_visits_look_as_if_they_were_not_there(on: Stag
             assert (await http.get(path, headers=on.leader.headers)).status_code == 200
             assert (await http.get(path, headers=on.outsider.headers)).status_code == 404
         assert (await http.get("/rounds", headers=on.outsider.headers)).json() == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/households?limit=0",
+        "/households?limit=501",
+        "/households?area=33010",
+        "/households?area=33010%25",
+        "/households?after=x",
+        "/rounds?limit=0",
+        "/visits?limit=501",
+        "/sync/unsettled?limit=0",
+    ],
+)
+async def test_a_query_out_of_bounds_is_refused(district: str, path: str) -> None:
+    on = await people.sign_in(district, Role.DISTRICT_CENTRE)
+    async with client() as http:
+        assert (await http.get(path, headers=on.headers)).status_code == 422

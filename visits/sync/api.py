@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, JSONBody
-from msgspec import Meta, Struct
+from litestar.params import FromQuery, JSONBody, QueryParameter
+from msgspec import Struct
 
 from app.kernel.actor import Actor
 from app.kernel.problem import Unreadable
@@ -92,7 +92,7 @@ async def unsettled(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
     before: FromQuery[UUID | None] = None,
-    limit: FromQuery[Annotated[int, Meta(ge=1, le=500)]] = 100,
+    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
 ) -> list[Unsettled]:
     """List ops somebody has to look at: held, in quarantine, in conflict or rejected; newest first."""
     return await commands.unsettled(actor, before, limit, now)
