@@ -115,7 +115,7 @@ async def contact(case_id: UUID, reason: str, actor: Actor, now: datetime) -> Co
 
     Who was complained about, and whoever the item hides the reporter from, gets CaseNotFound.
     """
-    if len(reason.strip()) < 4:
+    if len(reason.strip()) < 4 or "\x00" in reason:
         raise invalid("reason", "请写明查看理由", "say why you need it")
     async with db.transaction(actor.district):
         found, legs, directory = await _seen(case_id, actor, now)
@@ -229,9 +229,11 @@ async def cases(asked: Filter, actor: Actor, now: datetime, limit: int, after: s
     wrong = [state for state in asked.state if state not in list(State)]
     if wrong:
         raise invalid("state", f"没有这种状态：{wrong[0]}", f"no such state: {wrong[0]}")
-    for name in ("item", "source", "text"):
+    for name in ("item", "source", "text", "area"):
         if "\x00" in (getattr(asked, name) or ""):
             raise invalid(name, "含有无法查询的字符", "holds a character that cannot be looked for")
+    if asked.area and not (asked.area.isascii() and asked.area.isdigit() and len(asked.area) <= 15):
+        raise invalid("area", "区域代码为至多 15 位数字", "the code of an area has up to 15 digits")
     async with db.transaction(actor.district):
         where = _Where()
         _within(where, scope.require_any(actor, "case.read"), await grid_facts.directory(now))

@@ -233,6 +233,24 @@ async def test_work_can_only_go_to_somebody_who_exists(place: str):
         await play(case, (stage.CENTRE_CLERK, o.Assign(to=new_id())))
 
 
+@pytest.mark.parametrize(
+    ("order", "field"),
+    [
+        (o.Return(reason="不归\x00我们"), "reason"),
+        (o.Request(kind="extension", amount="soon", reason="雨"), "amount"),
+        (o.Request(kind="extension", reason="雨"), "amount"),
+        (o.Request(kind="suspension", until=NOW - timedelta(days=1), reason="雨"), "until"),
+        (o.Request(kind="suspension", until=NOW + timedelta(days=9999), reason="雨"), "until"),
+        (o.Arrive(at=NOW.replace(tzinfo=None)), "at"),
+    ],
+)
+async def test_a_command_that_cannot_be_meant_is_refused_by_its_field(place: str, order: o.Order, field: str):
+    case = await opened()
+    with pytest.raises(Invalid) as caught:
+        await play(case, (stage.TOWN_CLERK, order))
+    assert [error.field for error in caught.value.errors] == [field]
+
+
 # ---- trace
 
 
@@ -367,6 +385,23 @@ async def test_a_list_filters_pages_and_counts(place: str):
     late = NOW + timedelta(days=30)
     assert len(await queries.cases(Filter(overdue=True), clerk, late, 50)) == 5
     assert await queries.counts(clerk, late) == {"assigned": 4, "handling": 1, "overdue": 5}
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (Filter(text="a\x00"), "text"),
+        (Filter(area="33010x"), "area"),
+        (Filter(area="３３"), "area"),
+        (Filter(state=("gone",)), "state"),
+    ],
+)
+async def test_a_list_refuses_what_cannot_be_asked(place: str, asked: Filter, field: str):
+    with pytest.raises(Invalid) as caught:
+        await queries.cases(asked, stage.CENTRE_CLERK, NOW, 10)
+    assert [error.field for error in caught.value.errors] == [field]
+    with pytest.raises(Invalid):
+        await queries.cases(Filter(), stage.CENTRE_CLERK, NOW, 10, after="bm9wZQ==")
 
 
 # ---- supervision
