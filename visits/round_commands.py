@@ -286,10 +286,12 @@ async def renew_day(district: str, now: datetime) -> int:
 
 
 async def get_round(round_id: UUID, actor: Actor) -> Round:
-    """Return a round; RoundNotFound when it is not the actor's."""
+    """Return a round; RoundNotFound when it is not the actor's, who may also be one of those it was given to."""
     async with db.transaction(actor.district):
         round_ = await round_store.round_(round_id)
-        scope.require(actor, "round.read", _ownership(round_), RoundNotFound())
+        mine = frozenset({actor.id} if await round_store.has_person(round_id, actor.id) else ())
+        owner = Ownership(area=round_.target.area, organisations=frozenset(round_.squads), persons=mine)
+        scope.require(actor, "round.read", owner, RoundNotFound())
     return round_
 
 

@@ -122,6 +122,12 @@ async def open_assignment(household_id: UUID, person: UUID, half: Half) -> Assig
     return None if row is None else msgspec.convert(dict(row), Assignment)
 
 
+async def has_person(round_id: UUID, person: UUID) -> bool:
+    """Say whether anything of a round was given to a person."""
+    sql = "select exists (select from assignment where round_id = $1 and person = $2)"
+    return await db.fetchval(sql, round_id, person)
+
+
 async def persons_of(household_id: UUID) -> frozenset[UUID]:
     """Return everybody who was ever given this household."""
     sql = "select distinct person from assignment where household_id = $1 and person is not null"

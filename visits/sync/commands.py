@@ -53,8 +53,9 @@ MAX_CELLS = 2_000
 async def pull(request: Pull, actor: Actor, now: datetime) -> PullAnswer:
     """Return the next changes of every bucket the person may see, up to `limit` ops in all.
 
-    AppTooOld (426) below the minimum schema, DeviceRetired, ForeignDevice.
+    NotPermitted, AppTooOld (426) below the minimum schema, DeviceRetired, ForeignDevice.
     """
+    scope.require_any(actor, "sync.use")
     if request.app_schema < upcast.MINIMUM_PULL:
         raise AppTooOld(minimum=upcast.MINIMUM_PULL)
     async with db.transaction(actor.district):  # its own transaction: the lock on the feed's head is held for moments
@@ -62,8 +63,7 @@ async def pull(request: Pull, actor: Actor, now: datetime) -> PullAnswer:
     async with db.transaction(actor.district):
         await _own_device(request.device_id, actor, allow_retired=False)
         epoch = str(await changes.epoch())
-        reach = scope.require_any(actor, "household.read")
-        cells = await visit_store.cells_below(reach.areas, actor.id)
+        cells = await visit_store.cells_below(scope.reach(actor, "household.read").areas, actor.id)
         squads = actor.organisations | await visit_store.squads_with_turns(actor.id)
         allowed = buckets.buckets_of(actor.id, squads, cells[:MAX_CELLS])
         cursors, removed = feed.cursors(request, allowed, epoch)
@@ -106,8 +106,10 @@ class _Batch(Struct, frozen=True, kw_only=True):
 async def push(request: Push, actor: Actor, now: datetime) -> PushAnswer:
     """Deal with every op in a savepoint of its own and return one verdict each, in the order sent.
 
-    What is answered `applied` is committed. A repeat of an op gets the stored verdict, byte for byte.
+    What is answered `applied` is committed. A repeat of an op gets the stored verdict, byte for byte. NotPermitted and
+    ForeignDevice refuse the push as a whole.
     """
+    scope.require_any(actor, "sync.use")
     items = [_read(raw, n) for n, raw in enumerate(request.ops)]
     ids = {each for op in items if isinstance(op, Op) for each in (op.op_id, *op.depends_on)}
     async with db.transaction(actor.district):

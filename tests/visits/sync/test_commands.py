@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from app.identity import keystore
 from app.identity.devices import DeviceState
 from app.kernel import changes, db
-from app.kernel.actor import Actor
+from app.kernel.actor import Actor, Membership, Role
 from app.kernel.ids import new_id
+from app.kernel.problem import NotPermitted
 from tests.visits import stage
 from tests.visits.stage import EVENING, MORNING, Stage, op, visit_body
 from visits import round_commands
@@ -348,6 +349,17 @@ async def test_a_retired_device_is_kept_in_quarantine_and_pulls_nothing(on: Stag
     assert [each.state for each in await commands.unsettled(on.centre.actor, None, 10, LATER)] == ["quarantined"]
     with pytest.raises(DeviceRetired):
         await pull(on)
+
+
+async def test_a_department_pulls_its_cases_and_no_households_a_citizen_nothing(on: Stage) -> None:
+    department = replace(on.worker.actor, memberships=(Membership(Role.DEPARTMENT, on.team, stage.DISTRICT),))
+    answer = await pull(on, actor=department)
+    assert set(answer.buckets) == {"reference", f"person:{on.worker.actor.id}", f"squad:{on.team}"}
+    citizen = replace(on.worker.actor, kind="citizen", memberships=())
+    with pytest.raises(NotPermitted):
+        await pull(on, actor=citizen)
+    with pytest.raises(NotPermitted):
+        await commands.push(stage.push(on), citizen, LATER)
 
 
 async def test_another_persons_device_neither_pushes_nor_pulls(on: Stage) -> None:
