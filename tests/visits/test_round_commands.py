@@ -49,6 +49,8 @@ async def test_assigning_gives_everybody_a_list_on_their_phone_only(on: Stage) -
     assert sorted(each.household_id for each in lists) == sorted(on.homes)
     assert [each.id for each in await round_commands.list_rounds(on.worker.actor, None, 10)] == [round_.id]
     assert (await round_commands.get_round(round_.id, on.worker.actor)).id == round_.id
+    own = await round_commands.list_assignments(round_.id, on.other.actor.id, on.worker.actor)
+    assert {each.person for each in own} == {on.worker.actor.id}
     for who in (on.worker, on.other):
         mine = {str(each.id) for each in lists if each.person == who.actor.id}
         assert {change.entity for change in await bucket(f"person:{who.actor.id}")} == mine
