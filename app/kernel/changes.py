@@ -100,6 +100,6 @@ async def read(bucket: str, after: int, limit: int) -> list[Change]:
 
 
 async def summary(buckets: Collection[str]) -> dict[str, tuple[int, int]]:
-    """Return of each bucket that has changes its last position and its checksum (XOR of `mark` of all that is in it)."""
+    """Return of each bucket that has changes its last position and checksum (XOR of `mark` of all that is in it)."""
     sql = "select bucket, max(position), bit_xor(mark) from change where bucket = any($1::text[]) and position > 0"
     return {row[0]: (row[1], row[2]) for row in await db.fetch(sql + " group by bucket", list(buckets))}
