@@ -1,5 +1,7 @@
 """The two tables of transitions, and the only look-up in them: no other code sets a state of a case or leg; pure."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct, structs
 
 from tasks.cases import guards as g
@@ -134,14 +136,22 @@ LEG_STATES = frozenset({State.ASSIGNED, State.HANDLING})
 Step = CaseStep | LegStep
 
 
-def rows_for(s: Situation, on: type[Order]) -> tuple[Step, ...]:
+_BY_STATE: dict[tuple[State, type[Order]], list[CaseStep]] = {}
+_BY_LEG: dict[tuple[LegKind, LegState, type[Order]], list[LegStep]] = {}
+for _row in CASE_STEPS:
+    _BY_STATE.setdefault((_row.source, _row.on), []).append(_row)
+for _step in LEG_STEPS:
+    for _kind in _step.kinds:
+        _BY_LEG.setdefault((_kind, _step.source, _step.on), []).append(_step)
+
+
+def rows_for(s: Situation, on: type[Order]) -> Sequence[Step]:
     """Return the rows that fit the present states, whoever asks."""
     if not issubclass(on, LegOrder):
-        return tuple(row for row in CASE_STEPS if row.on is on and row.source is s.case.state)
+        return _BY_STATE.get((s.case.state, on), ())
     if s.leg is None or (s.case.state not in LEG_STATES and on is not o.Reply):
         return ()
-    kind, state = s.leg.kind, s.leg.state
-    return tuple(row for row in LEG_STEPS if row.on is on and kind in row.kinds and row.source is state)
+    return _BY_LEG.get((s.leg.kind, s.leg.state, on), ())
 
 
 def _passes(row: Step, s: Situation, order: Order | None) -> bool:
@@ -150,10 +160,11 @@ def _passes(row: Step, s: Situation, order: Order | None) -> bool:
 
 def possible(s: Situation) -> list[dict[str, str]]:
     """Return what the actor can do now: `[{command, leg?}]`, over the case and each of its open legs."""
+    mine = s.parts()
     found = [
         {"command": o.name_of(on)}
         for on in o.CASE_ORDERS
-        if any(row.who & s.parts() and _passes(row, s, None) for row in rows_for(s, on))
+        if any(row.who & mine and _passes(row, s, None) for row in rows_for(s, on))
     ]
     for leg in s.legs:
         at = structs.replace(s, leg=leg)
@@ -200,7 +211,8 @@ def choose(s: Situation, order: Order) -> Step:
     rows = rows_for(s, type(order))
     if not rows:
         raise refusal(s, order)
-    mine = [row for row in rows if row.who & s.parts()]
+    parts = s.parts()
+    mine = [row for row in rows if row.who & parts]
     if not mine:
         raise RoleNotPermitted(
             command=o.name_of(type(order)),
