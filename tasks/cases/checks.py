@@ -25,6 +25,15 @@ def _request(order: o.Request, now: datetime) -> list[FieldError]:
     return found
 
 
+def _supervise(order: o.Supervise) -> list[FieldError]:
+    try:
+        parse_limit(order.reply_within)
+    except ValueError as error:
+        zh, _, en = str(error).partition(" / ")
+        return [FieldError("reply_within", (zh, en))]
+    return []
+
+
 def _texts(order: o.Order) -> list[FieldError]:
     why = ("含有无法保存的字符", "holds a character that cannot be stored")
     return [FieldError(field, why) for field in order.texts if "\x00" in getattr(order, field)]
@@ -40,4 +49,5 @@ def _at(order: o.Order) -> list[FieldError]:
 def faults(order: o.Order, now: datetime) -> list[FieldError]:
     """Return every bad field of a command; nothing if it can be given."""
     own = _request(order, now) if isinstance(order, o.Request) else []
+    own += _supervise(order) if isinstance(order, o.Supervise) else []
     return [*_texts(order), *_at(order), *own]

@@ -158,7 +158,8 @@ EFFECTS: dict[type[o.Order], Callable[[Situation, Any, Any], Change]] = {
     o.Sign: l.sign, o.Return: l.return_, o.Delegate: l.delegate, o.AskAssist: l.ask_assist, o.Record: l.record,
     o.Arrive: l.arrive, o.Attend: l.attend, o.Submit: l.submit, o.Confirm: l.confirm, o.SendBack: l.send_back,
     o.Waive: l.waive, o.Recall: l.recall, o.Request: l.request, o.Grant: l.grant, o.Refuse: l.refuse,
-    o.SetHandler: l.set_handler, o.Urge: l.urge, o.Reply: l.reply,
+    o.SetHandler: l.set_handler, o.Urge: l.urge, o.Supervise: l.supervise, o.Release: l.release,
+    o.Reply: l.reply,
 }  # fmt: skip
 
 

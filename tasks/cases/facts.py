@@ -138,14 +138,34 @@ def _urge(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
     return [_leg_fact("urge", leg, case, at, directory, name=name, occurred_at=at, step=step, automatic=automatic)]
 
 
+def _supervision(leg: Leg, case: Case, at: datetime, directory: Directory, **said: Any) -> Fact:
+    """Return the fact of a supervision: a reply due, and when it came."""
+    began = leg.supervised_at or at
+    name = f"supervision:{leg.id}:{began.isoformat()}"
+    when = {"occurred_at": began, "due_at": leg.reply_due, "done_at": leg.replied_at}
+    return _leg_fact("supervision", leg, case, at, directory, name=name, **when, **said)
+
+
+def _supervise(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
+    level = done.order.level if isinstance(done.order, o.Supervise) else None
+    return [_supervision(leg, done.change.case, done.before.now, directory, level=level)]
+
+
 def _reply(done: Done, leg: Leg, directory: Directory) -> list[Fact]:
     case, at = done.change.case, done.before.now
-    name = f"urge:{leg.id}:{leg.urges}"
-    return [_leg_fact("urge", leg, case, at, directory, name=name, occurred_at=at, done_at=at, replied=True)]
+    found: list[Fact] = []
+    if leg.urges:
+        name = f"urge:{leg.id}:{leg.urges}"
+        when = {"occurred_at": at, "done_at": at}
+        found.append(_leg_fact("urge", leg, case, at, directory, name=name, replied=True, **when))
+    if leg.supervised_at is not None:
+        found.append(_supervision(leg, case, at, directory))
+    return found
 
 
 _OF_LEG: dict[type[o.Order], Callable[[Done, Leg, Directory], list[Fact]]] = {
-    o.Return: _return, o.Record: _record, o.Grant: _extension, o.Refuse: _extension, o.Urge: _urge, o.Reply: _reply,
+    o.Return: _return, o.Record: _record, o.Grant: _extension, o.Refuse: _extension, o.Urge: _urge,
+    o.Supervise: _supervise, o.Reply: _reply,
 }  # fmt: skip
 
 

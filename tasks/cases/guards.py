@@ -107,7 +107,14 @@ PENDING = Guard(
 SUSPENDS = Guard(
     lambda s, _: s.leg is not None and s.leg.pending is not None and s.leg.pending.kind == "suspension", PENDING.words
 )
-WAS_URGED = Guard(lambda s, _: s.leg is not None and s.leg.urges > 0, ("没有收到催办", "nobody urged"))
+WAS_URGED = Guard(
+    lambda s, _: s.leg is not None and (s.leg.urges > 0 or s.leg.supervised_at is not None),
+    ("没有收到催办或督办", "nobody urged or supervises"),
+)
+NOT_SUPERVISED = Guard(
+    lambda s, _: s.leg is not None and s.leg.supervised_at is None, ("已在督办", "supervised already")
+)
+SUPERVISED = Guard(lambda s, _: s.leg is not None and s.leg.supervised_at is not None, ("没有督办", "not supervised"))
 ONCE = Guard(lambda s, _: not s.case.appealed, ("只能申诉一次", "a rejection can be appealed once"))
 _CLOSE_WORDS = ("尚有子事件未结，或感知信号未解除", "a child case is open, or the signal still fires")
 FREE = Guard(lambda s, _: _free_to_close(s), _CLOSE_WORDS)

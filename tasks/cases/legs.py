@@ -225,6 +225,19 @@ def urge(s: Situation, order: o.Urge, step: LegStep) -> Change:
     return _with(s, step, urges=leg.urges + 1, urged_until=until, body=said)
 
 
+def supervise(s: Situation, order: o.Supervise, step: LegStep) -> Change:
+    """督办: a written reply is due."""
+    until = due(s.now, parse_limit(order.reply_within), s.calendar)
+    said = {"level": order.level, "reply_due": text_of(until)}
+    return _with(s, step, supervised_at=s.now, reply_due=until, replied_at=None, body=said)
+
+
+def release(s: Situation, _: o.Release, step: LegStep) -> Change:
+    """解除督办."""
+    return _with(s, step, supervised_at=None, reply_due=None, replied_at=None)
+
+
 def reply(s: Situation, _: o.Reply, step: LegStep) -> Change:
-    """The answer to an urging; the case stays where it is."""
-    return _with(s, step)
+    """The answer to an urging or to supervision (the first one counts); the case stays where it is."""
+    leg = _leg(s)
+    return _with(s, step, replied_at=leg.replied_at or (s.now if leg.supervised_at else None))

@@ -54,6 +54,8 @@ _WORKERS = frozenset({Part.LEAD, Part.ASSISTANT})
 _LEAD = frozenset({Part.LEAD})
 _ASSISTANT = frozenset({Part.ASSISTANT})
 _SYSTEM = frozenset({Part.SYSTEM})
+_CENTRE = frozenset({Part.CENTRE})
+_CENTRE_SYSTEM = _CENTRE | _SYSTEM
 _VERIFIERS = frozenset({Part.VERIFIER, Part.SYSTEM})
 _ANYBODY_CONCERNED = _DESKS | {Part.REPORTER, Part.LEAD, Part.ASSISTANT, Part.ASSIGNER, Part.SYSTEM}
 _S, _L = State, LegState
@@ -127,11 +129,14 @@ LEG_STEPS: tuple[LegStep, ...] = (  # the first row whose guard holds counts
     LegStep(_LEADS, _L.SIGNED, o.Refuse, _L.SIGNED, _ASSIGNER, g.PENDING),
     *(LegStep(_ALL, s, o.SetHandler, s, _WORKERS) for s in _OPEN[:2]),
     *(LegStep(_ALL, s, o.Urge, s, _ASSIGNER | _DESKS_SYSTEM) for s in _OPEN),
+    *(LegStep(_ALL, s, o.Supervise, s, _CENTRE_SYSTEM, g.NOT_SUPERVISED) for s in _OPEN),
     *(LegStep(_ALL, s, o.Reply, s, _WORKERS, g.WAS_URGED) for s in _OPEN),
+    *(LegStep(_ALL, s, o.Release, s, _CENTRE, g.SUPERVISED) for s in LegState),
 )
 
 LEG_STATES = frozenset({State.ASSIGNED, State.HANDLING})
-"""Leg commands need the case in one of these; elsewhere only Reply."""
+"""Leg commands need the case in one of these; elsewhere only Reply and Release."""
+ELSEWHERE = frozenset({o.Reply, o.Release})
 
 Step = CaseStep | LegStep
 
@@ -149,7 +154,7 @@ def rows_for(s: Situation, on: type[Order]) -> Sequence[Step]:
     """Return the rows that fit the present states, whoever asks."""
     if not issubclass(on, LegOrder):
         return _BY_STATE.get((s.case.state, on), ())
-    if s.leg is None or (s.case.state not in LEG_STATES and on is not o.Reply):
+    if s.leg is None or (s.case.state not in LEG_STATES and on not in ELSEWHERE):
         return ()
     return _BY_LEG.get((s.leg.kind, s.leg.state, on), ())
 

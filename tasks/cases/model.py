@@ -202,6 +202,9 @@ class Leg(Struct, frozen=True, kw_only=True):
     """Every rung of the ladder up to here is done with."""
     next_urge_at: datetime | None = None
     result: str | None = None
+    supervised_at: datetime | None = None
+    reply_due: datetime | None = None
+    replied_at: datetime | None = None
 
     @property
     def open(self) -> bool:

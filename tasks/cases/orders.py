@@ -315,10 +315,28 @@ class Urge(LegOrder, frozen=True, kw_only=True):
     texts = ("note",)
 
 
-class Reply(LegOrder, frozen=True, kw_only=True):
-    """The answer to an urging."""
+class Supervise(LegOrder, frozen=True, kw_only=True):
+    """督办: put under the centre's watch until it releases; a written reply is due."""
 
-    past, words = "replied", ("回复催办", "reply")
+    past, words = "supervised", ("督办", "supervise")
+    level: Annotated[int, Meta(ge=1, le=3)] = 1
+    reason: Words
+    reply_within: Annotated[str, Meta(max_length=40)] = "2 work_day"
+    texts = ("reason",)
+
+
+class Release(LegOrder, frozen=True, kw_only=True):
+    """解除督办, by the centre only."""
+
+    past, words = "released", ("解除督办", "release")
+    note: Note = ""
+    texts = ("note",)
+
+
+class Reply(LegOrder, frozen=True, kw_only=True):
+    """The answer to an urging or to supervision."""
+
+    past, words = "replied", ("回复催办督办", "reply")
     answer: Words
     texts = ("answer",)
 
@@ -329,7 +347,7 @@ CASE_ORDERS: tuple[type[Order], ...] = (
 )  # fmt: skip
 LEG_ORDERS: tuple[type[LegOrder], ...] = (
     Sign, Return, Delegate, Record, Arrive, Submit, Confirm, SendBack, AskAssist, Attend, Waive, Recall,
-    Request, Grant, Refuse, SetHandler, Urge, Reply,
+    Request, Grant, Refuse, SetHandler, Urge, Supervise, Reply, Release,
 )  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from tasks.cases.situation import Situation
 
 PART = 0.75
 """The share of a limit after which the system first urges."""
+URGES_BEFORE_WATCH = 3
+"""Urged so often, a leg comes under supervision by itself."""
 MORNING = time(9)
 """When the daily urging of what is overdue goes out."""
 

@@ -54,6 +54,9 @@ async def _urge(case_id: UUID, leg_id: UUID, actor: Actor, now: datetime) -> boo
     if rung is None:
         return False
     await commands.carry_out(case_id, o.Urge(leg=leg_id, step=rung.step), actor, now)
+    if leg.urges + 1 >= supervision.URGES_BEFORE_WATCH and leg.supervised_at is None:
+        reason = f"已催办 {leg.urges + 1} 次 (urged {leg.urges + 1} times)"
+        await commands.carry_out(case_id, o.Supervise(leg=leg_id, reason=reason), actor, now)
     return True
 
 

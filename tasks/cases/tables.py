@@ -140,6 +140,9 @@ class CaseLegRow(Table, tablename="case_leg"):
     urged_until = Timestamptz(null=True, default=None)
     next_urge_at = Timestamptz(null=True, default=None)
     result = Text(null=True, default=None)
+    supervised_at = Timestamptz(null=True, default=None)
+    reply_due = Timestamptz(null=True, default=None)
+    replied_at = Timestamptz(null=True, default=None)
 
 
 class CaseEventRow(Table, tablename="case_event"):

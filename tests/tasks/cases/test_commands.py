@@ -418,6 +418,23 @@ async def test_the_sweep_urges_once_a_rung_and_once_after_an_outage(place: str):
     assert await sweeping.sweep(place, late + timedelta(days=1)) == 1
 
 
+async def test_urged_three_times_it_is_supervised_until_the_centre_releases_it(place: str):
+    case = await opened(item="E0504")
+    for day in (3, 4, 7):
+        await sweeping.sweep(place, NOW + timedelta(days=day))
+    watched = (await facts(case.id, "supervision"))[0]
+    assert (watched["done_at"], watched["attributes"]["case"]) == (None, str(case.id))
+    assert watched["due_at"] > watched["occurred_at"]
+    late = NOW + timedelta(days=8)
+    await commands.give(case.id, o.Reply(answer="今天办结"), stage.TOWN_CLERK, late)
+    assert (await facts(case.id, "supervision"))[0]["done_at"] == late
+    with pytest.raises(RoleNotPermitted):
+        await commands.give(case.id, o.Release(), stage.TOWN_CLERK, late)
+    await commands.give(case.id, o.Release(), stage.CENTRE_CLERK, late)
+    with pytest.raises(TransitionRefused):
+        await commands.give(case.id, o.Release(), stage.CENTRE_CLERK, late)
+
+
 async def test_a_call_nobody_answers_closes_unrated(place: str):
     case = await opened()
     await play(

@@ -45,6 +45,7 @@ SAMPLES: dict[type[o.Order], list[o.Order]] = {
     o.Refuse: [o.Refuse(reason="不同意")],
     o.SetHandler: [o.SetHandler(person=stage.OFFICER.id)],
     o.Reply: [o.Reply(answer="马上")],
+    o.Supervise: [o.Supervise(reason="久拖不办")],
 }
 
 
@@ -79,8 +80,8 @@ def case_situations(state: State) -> Iterator[Situation]:
 
 def leg_situations(kind: LegKind, state: LegState) -> Iterator[Situation]:
     """Situations of one leg of a kind in a state; an inner or assist leg has the town's signed leg above it."""
-    for returns, verification, call_back, pending in product(
-        (0, 5), (True, False), (True, False), (None, "extension", "suspension")
+    for returns, verification, call_back, pending, watched in product(
+        (0, 5), (True, False), (True, False), (None, "extension", "suspension"), (None, stage.NOW)
     ):
         case = stage.case(State.ASSIGNED if kind is LegKind.ROOT and state == "unsigned" else State.HANDLING)
         case = replace(case, returns=returns)
@@ -97,6 +98,7 @@ def leg_situations(kind: LegKind, state: LegState) -> Iterator[Situation]:
             assigner=stage.CENTRE if kind is LegKind.ROOT else stage.TOWN_CENTRE,
             pending=waiting,
             urges=1,
+            supervised_at=watched,
         )
         item = stage.item(verification=verification, call_back=call_back)
         yield stage.situation(case, *below, leg, item=item, leg=leg)
@@ -162,7 +164,7 @@ def test_a_command_a_leg_does_not_take_is_refused(kind: LegKind, state: LegState
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - LEG_STATES))
-@pytest.mark.parametrize("on", sorted(set(o.LEG_ORDERS) - {o.Reply}, key=lambda on: on.__name__))
+@pytest.mark.parametrize("on", sorted(set(o.LEG_ORDERS) - lifecycle.ELSEWHERE, key=lambda on: on.__name__))
 def test_legs_rest_unless_the_case_is_assigned_or_being_handled(state: State, on: type[o.LegOrder]):
     for s in list(leg_situations(LegKind.ROOT, LegState.SIGNED))[::5]:
         here = replace(s, case=replace(s.case, state=state), actor=stage.TOWN_CLERK)
