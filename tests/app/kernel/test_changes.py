@@ -116,6 +116,8 @@ async def test_two_that_place_at_once_wait_for_each_other(committed: str) -> Non
             placed.set()
             await may_commit.wait()
 
+    async with db.transaction(committed):
+        await changes.epoch()  # the head is there already: its making alone would make the second wait
     writing = asyncio.create_task(slow())
     await slow_written.wait()
     async with db.transaction(committed):
