@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,8 +29,12 @@ def test_what_was_sealed_opens_again_and_never_looks_the_same_twice(plain: str) 
     assert token.startswith("aes256gcm.2025.")
 
 
-def test_each_changed_sign_is_noticed() -> None:
+@pytest.mark.parametrize("algorithm", cipher.ALGORITHMS)
+def test_each_changed_sign_is_noticed(algorithm: str) -> None:
+    cipher.configure("2025", {"2025": OLD}, algorithm)
     token = cipher.seal("13800001234")
+    assert token.startswith(f"{algorithm}.2025.")
+    assert cipher.open_(token) == "13800001234"
     for n, sign in enumerate(token):
         changed = token[:n] + ("A" if sign != "A" else "B") + token[n + 1 :]
         with pytest.raises(CannotOpen):
@@ -58,6 +63,36 @@ def test_a_text_moved_under_another_keys_name_does_not_open() -> None:
     token = cipher.seal("住户")
     with pytest.raises(CannotOpen):
         cipher.open_(token.replace("aes256gcm.a.", "aes256gcm.b."))
+
+
+def test_texts_of_the_other_algorithm_open_and_are_sealed_anew_by_the_one_in_force() -> None:
+    western = cipher.seal("住户")
+    cipher.configure("2025", {"2025": OLD}, cipher.SM4GCM)
+    national = cipher.reseal(western)
+    assert national is not None
+    assert national.startswith("sm4gcm.2025.")
+    assert cipher.reseal(national) == national
+    assert cipher.reseal(None) is None
+    cipher.configure("2025", {"2025": OLD})
+    assert (cipher.open_(western), cipher.open_(national)) == ("住户", "住户")
+    with pytest.raises(CannotOpen):
+        cipher.open_(national.replace("sm4gcm", "aes256gcm"))
+
+
+def test_sm4_itself_gives_the_example_of_the_standard() -> None:
+    # RFC 8998 appendix A.1: SM4-GCM, key 0123456789abcdeffedcba9876543210
+    key, nonce = bytes.fromhex("0123456789abcdeffedcba9876543210"), bytes.fromhex("00001234567800000000abcd")
+    plain = b"".join(bytes([sign] * 8) for sign in (0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF, 0xEE, 0xAA))
+    said = bytes.fromhex("feedfacedeadbeeffeedfacedeadbeefabaddad2")
+    encryptor = Cipher(algorithms.SM4(key), modes.GCM(nonce)).encryptor()
+    encryptor.authenticate_additional_data(said)
+    assert (encryptor.update(plain) + encryptor.finalize()).hex().startswith("17f399f08c67d5ee19d0dc9969c4bb7d")
+    assert encryptor.tag.hex() == "83de3541e4c2b58177e065a9bf7b62ec"
+
+
+def test_an_unknown_algorithm_is_refused_at_the_start() -> None:
+    with pytest.raises(ValueError, match="no algorithm 'rot13', there are aes256gcm, sm4gcm"):
+        cipher.configure("2025", {"2025": OLD}, "rot13")
 
 
 @pytest.mark.parametrize(("current", "by_id"), [("a", {"b": OLD}), ("a", {"a": b"short"}), ("a", {"a": OLD, "b": b""})])
