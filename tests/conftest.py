@@ -118,6 +118,7 @@ async def app(database: str, redis_url: str, tmp_path_factory: pytest.TempPathFa
             media_url=tmp_path_factory.mktemp("media").as_uri(),
             jwt_key=base64.b64encode(people.SIGNING_KEY).decode(),
             cipher_keys=("test:" + base64.b64encode(people.CIPHER_KEY).decode(),),
+            mini_program_url="http://127.0.0.1:9",  # nothing listens there: no test asks the internet
         )
     )
     started, ended = asyncio.Event(), asyncio.Event()
