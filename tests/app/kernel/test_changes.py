@@ -116,6 +116,13 @@ async def test_two_that_place_at_once_wait_for_each_other(committed: str) -> Non
             placed.set()
             await may_commit.wait()
 
+    meeting = asyncio.Barrier(4)
+
+    async def hold() -> None:
+        async with db.transaction(committed):  # open connections, so that what is started at once runs at once
+            await meeting.wait()
+
+    await asyncio.gather(*(hold() for _ in range(4)))
     async with db.transaction(committed):
         await changes.epoch()  # the head is there already: its making alone would make the second wait
     writing = asyncio.create_task(slow())
