@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import secrets
 import tomllib
 from pathlib import Path
@@ -26,6 +27,33 @@ def load_or_make(home: Path) -> Keys:
     with locked(home / "secrets.lock"):
         if not path.exists():
             _write(path, Keys(_random(), (f"k1:{_random()}",)))
+    return _read(path)
+
+
+def add(home: Path) -> str:
+    """Make a key of personal data that seals from the next start on, keep all others for opening; return its id."""
+    load_or_make(home)
+    with locked(home / "secrets.lock"):
+        keys = _read(home / FILE)
+        numbers = [int(id_[1:]) for key in keys.cipher if re.fullmatch(r"k\d+", id_ := key.partition(":")[0])]
+        fresh = f"k{max(numbers, default=0) + 1}"  # the newest is never dropped, so no id is used twice
+        _write(home / FILE, Keys(keys.jwt, (f"{fresh}:{_random()}", *keys.cipher)))
+    return fresh
+
+
+def drop(home: Path, key_id: str) -> bool:
+    """Forget a key that no longer seals; False when there is none of that id, or it is the one that seals."""
+    load_or_make(home)
+    with locked(home / "secrets.lock"):
+        keys = _read(home / FILE)
+        left = tuple(key for key in keys.cipher[1:] if key.partition(":")[0] != key_id)
+        if len(left) == len(keys.cipher) - 1:
+            return False
+        _write(home / FILE, Keys(keys.jwt, (keys.cipher[0], *left)))
+    return True
+
+
+def _read(path: Path) -> Keys:
     text = tomllib.loads(path.read_text())
     return Keys(text["jwt"], tuple(text["cipher"]))
 

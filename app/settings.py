@@ -33,6 +33,10 @@ QueueUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix)://")]
 MediaUrl = Annotated[str, Meta(pattern=r"^file:///")]
 DistrictCode = Annotated[str, Meta(pattern=r"^[0-9]{6}$")]
 WebUrl = Annotated[str, Meta(pattern=r"^https?://")]
+LogMonths = Annotated[int, Meta(ge=6, le=240)]
+"""Network logs are kept for at least six months (Cybersecurity Law of the PRC, art. 21)."""
+Months = Annotated[int, Meta(ge=1, le=240)]
+Days = Annotated[int, Meta(ge=1, le=36_500)]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -95,6 +99,21 @@ class Settings(Struct, frozen=True, kw_only=True):
             extra={"secret": True},
         ),
     ] = ()
+    cipher: Annotated[
+        Literal["aes256gcm", "sm4gcm"],
+        Meta(description="Algorithm that seals personal data from now on; what another one sealed opens all the same."),
+    ] = "aes256gcm"
+    trace_hash: Annotated[
+        Literal["sha256", "sm3"],
+        Meta(description="Hash of the trace of cases from now on; each step names its own."),
+    ] = "sha256"
+    access_log_months: Annotated[
+        LogMonths, Meta(description="Months the log of access to personal data is kept, at least 6.")
+    ] = 12
+    contact_months: Annotated[
+        Months, Meta(description="Months after its closing until the contact of a case is erased.")
+    ] = 24
+    reading_days: Annotated[Days, Meta(description="Days readings of sensors are kept.")] = 730
 
     def jwt_key_bytes(self) -> bytes:
         """The key of access tokens, at least 32 bytes."""

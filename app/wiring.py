@@ -14,6 +14,7 @@ from app.identity import commands as identity
 from app.kernel.actor import Actor
 from app.kernel.event import Event
 from app.settings import Settings
+from app.trouble import Trouble
 from grid import api as grid_api
 from media import api as media_api
 from media import commands as media
@@ -24,6 +25,7 @@ from scoring.teams import api as scoring_api
 from scoring.teams import commands as scoring
 from scoring.teams import period_commands as scoring_periods
 from tasks.cases import api as cases_api
+from tasks.cases import commands as cases
 from tasks.cases import sweeping, trail
 from tasks.channels import api as channels_api
 from tasks.channels import commands as channels
@@ -91,7 +93,11 @@ async def device_of(district: str, key: str, now: datetime) -> Actor | None:
 
 def configure(settings: Settings) -> None:
     """Hand the packages the settings they need; call once in each process before anything else."""
-    cipher.configure(*settings.cipher_key_table())
+    try:
+        cipher.configure(*settings.cipher_key_table(), settings.cipher)
+        cases.configure(settings.trace_hash)
+    except ValueError as error:
+        raise Trouble(f"{error}.") from error
     identity.configure(settings.jwt_key_bytes())
     link_key = hmac.digest(settings.jwt_key_bytes(), b"media links", "sha256")
     media_configuration.configure(

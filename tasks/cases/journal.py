@@ -62,10 +62,11 @@ class Sealed(Struct, frozen=True):
 
 
 class Makers(Struct, frozen=True):
-    """Where new ids and salts come from."""
+    """Where new ids and salts come from, and the hash that seals."""
 
     fresh: Callable[[], UUID]
     salt: Callable[[], str]
+    algorithm: str = trace.SHA256
 
 
 def event_row(link: trace.Link, event: UUID) -> EventRow:
@@ -108,8 +109,8 @@ def seal(head: trace.Head, steps: Sequence[Done], makers: Makers) -> Sealed:
     for done in steps:
         event, before = makers.fresh(), done.before
         said = _texts(done, event, makers)
-        body = done.change.body | {row.field: trace.sealed_text(row.text, row.salt) for row in said}
-        link = trace.seal(head, entry(before, done.order.past, body))
+        body = done.change.body | {row.field: trace.sealed_text(row.text, row.salt, makers.algorithm) for row in said}
+        link = trace.seal(head, entry(before, done.order.past, body), makers.algorithm)
         head = trace.Head(link.seq, link.hash)
         texts += said
         events.append(event_row(link, event))

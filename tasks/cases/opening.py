@@ -143,12 +143,14 @@ def _received_event(report: Report, case: Case, salt: str, world: World) -> trac
         "contact": f"{report.reporter.name or ''}\n{report.reporter.phone or ''}".strip(),
         "attributes": trace.canonical(report.attributes).decode() if report.attributes else "",
     }
-    said |= {field: trace.sealed_text(text, salt) for field, text in texts.items() if text}
+    algorithm = world.makers.algorithm
+    said |= {field: trace.sealed_text(text, salt, algorithm) for field, text in texts.items() if text}
     at = world.now
     organisation = case.sender
     return trace.seal(
         trace.Head(),
         trace.Entry(case=case.id, at=at, actor=world.actor.id, organisation=organisation, type="received", body=said),
+        algorithm,
     )
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from app.kernel import db
 from app.kernel.clock import SHANGHAI
-from tasks.cases import store, trace
+from tasks.cases import commands, store, trace
 from tasks.cases.trace import Break, Head
 
 BATCH = 1_000
@@ -39,6 +39,7 @@ async def verify_all(district: str, progress: Callable[[int], object] = lambda _
     after: UUID | None = None
     cases = links = 0
     heads: list[tuple[UUID, Head]] = []
+    algorithm = commands.makers().algorithm
     while True:
         async with db.transaction(district):
             batch = await store.heads(after, BATCH)
@@ -52,7 +53,7 @@ async def verify_all(district: str, progress: Callable[[int], object] = lambda _
         heads += batch
         progress(len(batch))
         if len(batch) < BATCH:
-            return Checked(cases=cases, links=links, broken=None, root=trace.root(heads))
+            return Checked(cases=cases, links=links, broken=None, root=trace.root(heads, algorithm))
         after = batch[-1][0]
 
 
@@ -70,5 +71,6 @@ async def seal_day(district: str, now: datetime) -> bool:
         while batch := await store.heads(after, BATCH):
             heads += batch
             after = batch[-1][0]
-        await store.write_root(day, len(heads), trace.root(heads), trace.SHA256, now)
+        algorithm = commands.makers().algorithm
+        await store.write_root(day, len(heads), trace.root(heads, algorithm), algorithm, now)
     return True

@@ -26,6 +26,9 @@ KEY = base64.b64encode(bytes(32)).decode()
         ("ZJW_JWT_KEY", "c2hvcnQ=", "ZJW_JWT_KEY: base64 of at least 32 bytes is asked for"),
         ("ZJW_JWT_KEY", "not base64!", "ZJW_JWT_KEY: base64 of at least 32 bytes is asked for"),
         ("ZJW_CIPHER_KEYS", KEY, "ZJW_CIPHER_KEYS: every key is `id:base64 of 32 bytes`"),
+        ("ZJW_CIPHER", "rot13", "ZJW_CIPHER has a bad value"),
+        ("ZJW_TRACE_HASH", "md5", "ZJW_TRACE_HASH has a bad value"),
+        ("ZJW_ACCESS_LOG_MONTHS", "5", "ZJW_ACCESS_LOG_MONTHS has a bad value"),
         ("ZJW_PROT", "8080", "ZJW_PROT is no setting; did you mean ZJW_PORT?"),
     ],
 )
@@ -72,6 +75,20 @@ def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path) -
     assert len(first.jwt_key_bytes()) == 32
     assert first == second
     assert (tmp_path / secret_keys.FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_new_key_seals_and_the_old_ones_go_on_opening_until_they_are_dropped(tmp_path: Path) -> None:
+    environment = {"ZJW_HOME": str(tmp_path), "DATABASE_URL": "postgresql://a@b/c"}
+    first, by_id = settings.load(environment).cipher_key_table()
+    made = secret_keys.add(tmp_path)
+    current, now_by_id = settings.load(environment).cipher_key_table()
+    assert (first, current, made) == ("k1", "k2", "k2")
+    assert now_by_id["k1"] == by_id["k1"] != now_by_id["k2"]
+    assert (tmp_path / secret_keys.FILE).stat().st_mode & 0o777 == 0o600
+    assert secret_keys.drop(tmp_path, "k2") is False  # it seals
+    assert secret_keys.drop(tmp_path, "k1") is True
+    assert settings.load(environment).cipher_key_table() == ("k2", {"k2": now_by_id["k2"]})
+    assert secret_keys.add(tmp_path) == "k3"
 
 
 def test_without_any_database_it_says_what_to_do(tmp_path: Path) -> None:

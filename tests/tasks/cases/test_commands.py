@@ -282,6 +282,28 @@ async def test_the_trace_holds_no_personal_words_and_the_contact_is_sealed(place
     assert said["description"] == trace.sealed_text("楼下夜里放音乐", salt)
 
 
+async def test_with_sm3_chosen_each_new_step_names_it_and_older_ones_hold(place: str):
+    case = await opened()
+    commands.configure("sm3")
+    try:
+        await play(case, (stage.TOWN_CLERK, o.Return(reason="不归镇里")))
+        other = await opened()
+        links = await store.links(case.id)
+        assert {link.algorithm for link in links} == {trace.SHA256, trace.SM3}
+        assert links[-1].body["reason"].startswith("sm3:")
+        assert {link.algorithm for link in await store.links(other.id)} == {trace.SM3}
+        await trail.seal_day(place, NOW)
+    finally:
+        commands.configure("sha256")
+    assert await db.fetchval("select algorithm from case_root") == trace.SM3
+    assert (await trail.verify_all(place)).broken is None
+
+
+def test_a_hash_this_machine_cannot_compute_is_refused_at_the_start():
+    with pytest.raises(ValueError, match="does not offer the hash 'md4x'"):
+        commands.configure("md4x")
+
+
 async def test_a_day_gets_one_root(place: str):
     await opened()
     assert await trail.seal_day(place, NOW) is True
