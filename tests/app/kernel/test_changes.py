@@ -101,47 +101,6 @@ async def test_a_transaction_held_open_while_others_commit_loses_nothing(committ
     assert await entities(committed, "b", cursor) == ["slow"]
 
 
-async def test_two_that_place_at_once_wait_for_each_other(committed: str) -> None:
-    slow_written, slow_may_commit, placed, may_commit = (asyncio.Event() for _ in range(4))
-
-    async def slow() -> None:
-        async with db.transaction(committed):
-            await changes.append("b", "visit", "slow", 1, {})
-            slow_written.set()
-            await slow_may_commit.wait()
-
-    async def place_slowly() -> None:
-        async with db.transaction(committed):
-            assert await changes.assign_positions() == 1
-            placed.set()
-            await may_commit.wait()
-
-    meeting = asyncio.Barrier(4)
-
-    async def hold() -> None:
-        async with db.transaction(committed):  # open connections, so that what is started at once runs at once
-            await meeting.wait()
-
-    await asyncio.gather(*(hold() for _ in range(4)))
-    async with db.transaction(committed):
-        await changes.epoch()  # the head is there already: its making alone would make the second wait
-    writing = asyncio.create_task(slow())
-    await slow_written.wait()
-    async with db.transaction(committed):
-        await changes.append("b", "visit", "quick", 1, {})
-    placing = asyncio.create_task(place_slowly())
-    await placed.wait()
-    slow_may_commit.set()
-    await writing
-    also_placing = asyncio.create_task(place_all(committed))
-    await asyncio.sleep(0.1)
-    may_commit.set()
-    await placing
-    assert await also_placing == 1
-    async with db.transaction(committed):
-        assert [(each.position, each.entity) for each in await changes.read("b", 0, 10)] == [(1, "quick"), (2, "slow")]
-
-
 async def write(district: str, writer: int, pauses: list[float]) -> None:
     """Make transactions of two changes each, with a pause in between."""
     for n, pause in enumerate(pauses):
