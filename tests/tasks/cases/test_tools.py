@@ -1,6 +1,9 @@
 """`zjw deadline`, `zjw route`, `zjw trail`: what they print and how they refuse."""
 
+import asyncio
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +85,34 @@ async def test_rules_that_were_published_are_used_for_the_next_case(place: str):
     explained = await db.fetchval("select routing from cases where id = $1", case.id)
     assert explained["rule"] == "all-to-market"
     assert routing.read_rules({"rule": [rule]})
+
+
+async def run(database_url: str, home: Path, *words: str) -> tuple[int, str]:
+    """Run zjw as a program on a database; return its exit code and what it printed."""
+    environment = os.environ | {"DATABASE_URL": database_url, "REDIS_URL": "redis://nowhere", "ZJW_HOME": str(home)}
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "app", *words, env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await program.communicate()
+    return program.returncode or 0, out.decode()
+
+
+async def test_route_explains_and_trail_finds_the_broken_link(real_place: str, database_url: str, tmp_path: Path):
+    case = written(tmp_path, {"item": "E0504", "place": {"lon": 120.265, "lat": 30.185, "datum": "wgs84"}})
+    code, out = await run(database_url, tmp_path, "route", "--case", case, "--json")
+    decision = json.loads(out)
+    assert (code, decision["lead"], decision["rule"]) == (0, str(stage.ENFORCEMENT), "item:E0504")
+
+    async with db.transaction(real_place):
+        report = intake.Report(source="citizen", item="H008", description="吵", place=town.INSIDE)
+        opened = await intake.open(report, stage.CITIZEN, stage.NOW)
+    code, out = await run(database_url, tmp_path, "trail", "verify", "--json")
+    assert (code, json.loads(out)["cases"], json.loads(out)["broken"]) == (0, 1, None)
+
+    async with db.transaction(real_place):
+        await db.execute("alter table case_event disable trigger case_event_fixed")
+        await db.execute("update case_event set at = at - interval '1 day' where seq = 2")
+        await db.execute("alter table case_event enable trigger case_event_fixed")
+    code, out = await run(database_url, tmp_path, "trail", "verify", "--case", str(opened.id))
+    assert code == 1
+    assert "step 2" in out
