@@ -109,6 +109,14 @@ def on_database(request: AnyRequest, error: Exception) -> Response[bytes]:
     return answer(request, problem.Unavailable(headers={"Retry-After": "2"}))
 
 
+def on_unstorable(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Answer 422 for text PostgreSQL cannot hold: U+0000, half a surrogate pair."""
+    return answer(
+        request,
+        problem.invalid("body", "含有无法保存的字符（U+0000）", "has a character that cannot be stored (U+0000)"),
+    )
+
+
 def on_crash(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Answer 500 and log the trace; never the text of the error."""
     logger.error("crash", exc_info=error, extra={"path": request.url.path})
@@ -134,6 +142,8 @@ handlers: dict[int | type[Exception], Any] = {
     asyncpg.SerializationError: on_database,
     asyncpg.InterfaceError: on_database,
     ConnectionError: on_database,
+    asyncpg.CharacterNotInRepertoireError: on_unstorable,
+    asyncpg.UntranslatableCharacterError: on_unstorable,
     Exception: on_crash,
 }
 """Exception class → how it is answered."""

@@ -7,6 +7,7 @@ from typing import Any
 import prometheus_client
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from msgspec import Struct
 from prometheus_client import multiprocess
 
@@ -45,7 +46,12 @@ async def _ask(probe: Probe) -> str:
     return "ok"
 
 
-@get("/readyz", opt=OPEN, tags=["operation"])
+@get(
+    "/readyz",
+    opt=OPEN,
+    tags=["operation"],
+    responses={503: ResponseSpec(Ready, description="Something does not answer", generate_examples=False)},
+)
 async def readyz(probes: NamedDependency[dict[str, Probe]]) -> Response[Ready]:
     """Say whether database, queue, migrations and storage answer; 503 when one does not."""
     answers = await asyncio.gather(*(_ask(probe) for probe in probes.values()))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from app.identity import scope
@@ -28,7 +28,7 @@ from scoring.teams.versions import SchemeVersion
 T = TypeVar("T")
 TAGS = ["scoring"]
 
-Limit = Annotated[int, Meta(ge=1, le=1000)]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 FactId = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{1,200}$")]
 Word = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$")]
 
@@ -141,7 +141,7 @@ async def list_scores(
     force: FromQuery[Word | None] = None,
     level: FromQuery[Word | None] = None,
     after: FromQuery[UUID | None] = None,
-    limit: FromQuery[Limit] = 200,
+    limit: Limit = 200,
 ) -> Response[list[ScoreView]]:
     """List the scores of a period that I may see: by scheme and peer group, the best first. Persons are not scored."""
     code = named(period).code
@@ -163,7 +163,7 @@ async def list_facts(
     actor: NamedDependency[Actor],
     counted: FromQuery[bool | None] = None,
     after: FromQuery[FactId | None] = None,
-    limit: FromQuery[Limit] = 200,
+    limit: Limit = 200,
 ) -> Response[list[FactView]]:
     """Open a line of a score to its facts, by id: which are counted, which stand in the denominator only, the points
     each carries. `counted` keeps one of the two sorts. Persons are not named."""

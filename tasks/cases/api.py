@@ -26,7 +26,7 @@ from tasks.cases.views import CaseDetail, CaseRowView, CaseView, RoutingView, St
 READ: dict[str, Any] = {"action": "case.view"}
 ACT: dict[str, Any] = {"action": "case.act"}
 DESK_ROLES = frozenset({Role.STATION, Role.TOWN_CENTRE, Role.DEPARTMENT, Role.DISTRICT_CENTRE})
-Limit = Annotated[int, Meta(ge=1, le=200)]
+Limit = Annotated[int, QueryParameter(ge=1, le=200)]
 Instant = Annotated[datetime, Meta(tz=True)]
 Line = Annotated[str, Meta(max_length=200)]
 
@@ -108,15 +108,15 @@ async def cases(
     wanted: Annotated[str | None, QueryParameter(name="state")] = None,
     item: FromQuery[str | None] = None,
     source: FromQuery[str | None] = None,
-    area: FromQuery[Annotated[str, Meta(pattern=r"^\d{0,15}$")] | None] = None,
+    area: Annotated[str | None, QueryParameter(pattern=r"^[0-9]{0,15}$")] = None,
     organisation: FromQuery[UUID | None] = None,
     handler: FromQuery[UUID | None] = None,
     overdue: FromQuery[bool | None] = None,
-    text: FromQuery[Annotated[str, Meta(min_length=1, max_length=100)] | None] = None,
+    text: Annotated[str | None, QueryParameter(min_length=1, max_length=100)] = None,
     since: FromQuery[Instant | None] = None,
     until: FromQuery[Instant | None] = None,
     parent: FromQuery[UUID | None] = None,
-    limit: FromQuery[Limit] = 50,
+    limit: Limit = 50,
     after: FromQuery[str | None] = None,
 ) -> Response[list[CaseRowView]]:
     """List the cases you may see, newest first. `state` takes several, separated by commas."""
