@@ -71,7 +71,7 @@ def kill_queue(queue: Valkey) -> None:
 async def until_done(district: str, seconds: float) -> None:
     """Wait until every event was dealt with."""
     async with asyncio.timeout(seconds):
-        while await bells.waiting(district):  # noqa: ASYNC110 - only the database knows
+        while await bells.waiting(district):
             await asyncio.sleep(0.05)
 
 

@@ -92,7 +92,7 @@ def test_distance_is_symmetric_and_zero_to_itself(a: float, b: float, c: float, 
     ],
 )
 def test_what_is_not_a_place_is_refused(lon: float, lat: float, accuracy: float | None) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="not a"):
         Place(lon, lat, Datum.WGS84, accuracy)
 
 

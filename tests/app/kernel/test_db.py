@@ -242,7 +242,7 @@ async def test_cancelling_the_opening_leaves_no_open_transaction_behind(probe: s
     task = asyncio.create_task(ids())
     waiting = "select count(*) from pg_locks where not granted and locktype = 'advisory' and objid = $1::int::oid"
     async with asyncio.timeout(10):
-        while not await mover.fetchval(waiting, int(probe)):  # noqa: ASYNC110 - only polling sees a lock
+        while not await mover.fetchval(waiting, int(probe)):
             await asyncio.sleep(0.005)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -56,7 +56,7 @@ async def test_a_request_is_followed_in_plain_words(district: str, http: httpx.A
     assert made.status_code == 201, made.text
     request = made.json()
     assert request["text"] == sent["text"]
-    assert [step["text"] for step in request["steps"]][0] == "收到诉求"
+    assert next(step["text"] for step in request["steps"]) == "收到诉求"
     assert not {"actor", "handler", "legs", "body"} & set(request)
     listed = (await http.get("/v1/citizen/requests", headers=wang.headers)).json()
     assert [row["id"] for row in listed] == [request["id"]]
