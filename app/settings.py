@@ -55,9 +55,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(description="Folder of evidence, `file:///…`, the same on all machines; default: `media` in the home."),
     ] = ""
     image_mib: Annotated[Amount, Meta(description="Largest picture taken as evidence, MiB.")] = 30
-    image_megapixels: Annotated[
-        Amount, Meta(description="Most megapixels of a picture; more are refused.")
-    ] = 50
+    image_megapixels: Annotated[Amount, Meta(description="Most megapixels of a picture; more are refused.")] = 50
     video_mib: Annotated[Amount, Meta(description="Largest video taken as evidence, MiB.")] = 200
     upload_day_mib: Annotated[Amount, Meta(description="Most one person uploads within 24 hours, MiB.")] = 2048
     host: Annotated[str, Meta(description="Address the server listens on.")] = "127.0.0.1"
