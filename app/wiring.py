@@ -11,6 +11,7 @@ from app import answers
 from app.identity import api as identity_api
 from app.identity import cipher
 from app.identity import commands as identity
+from app.identity import privacy_commands as identity_privacy
 from app.kernel.actor import Actor
 from app.kernel.event import Event
 from app.settings import Settings
@@ -26,6 +27,7 @@ from scoring.teams import commands as scoring
 from scoring.teams import period_commands as scoring_periods
 from tasks.cases import api as cases_api
 from tasks.cases import commands as cases
+from tasks.cases import privacy_commands as cases_privacy
 from tasks.cases import sweeping, trail
 from tasks.channels import api as channels_api
 from tasks.channels import commands as channels
@@ -35,6 +37,7 @@ from tasks.sensing import commands as sensing
 from tasks.sensing import watch_commands as sensing_watch
 from tasks.sensing.events import ReadingsRecorded
 from visits import api as visits_api
+from visits import privacy_commands as visits_privacy
 from visits import round_commands
 
 ROUTES: list[Any] = [
@@ -84,6 +87,21 @@ SCHEDULES: dict[str, tuple[timedelta, Job]] = {
     "sensing.days": (timedelta(hours=6), sensing.open_days),
 }
 """Name → how often and what; each runs once per district however many workers there are."""
+
+
+class SealedData(Struct, frozen=True):
+    """What one package keeps sealed: how much of it an older key sealed, and a batch of it sealed anew."""
+
+    stale: Callable[[str], Awaitable[int]]
+    reseal: Callable[[str, int], Awaitable[int]]
+
+
+SEALED: dict[str, SealedData] = {
+    "identity": SealedData(identity_privacy.stale, identity_privacy.reseal),
+    "cases": SealedData(cases_privacy.stale, cases_privacy.reseal),
+    "visits": SealedData(visits_privacy.stale, visits_privacy.reseal),
+}
+"""Every package with sealed fields; `zjw keys rotate` goes through all of them."""
 
 
 async def device_of(district: str, key: str, now: datetime) -> Actor | None:

@@ -9,6 +9,7 @@ COMMANDS: dict[str, str] = {
     "crs": "crs",
     "demo": "demo",
     "grid": "grid",
+    "keys": "keys",
     "jt808": "jt808",
     "sensing": "sensing",
     "deadline": "deadline",

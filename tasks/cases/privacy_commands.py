@@ -1,0 +1,19 @@
+"""Personal data of cases: its key is changed, it is erased when its time is over or its person asks."""
+
+from app.identity import sealing_store
+from app.identity.sealing_store import Sealed
+from app.kernel import db
+
+_SEALED = (Sealed("case_contact", ("name", "phone"), "case_id"),)
+
+
+async def stale(district: str) -> int:
+    """Return how many contacts of cases an older key or algorithm sealed."""
+    async with db.transaction(district):
+        return await sealing_store.stale(_SEALED)
+
+
+async def reseal(district: str, limit: int) -> int:
+    """Seal up to `limit` of them under the present key and return how many."""
+    async with db.transaction(district):
+        return await sealing_store.reseal(_SEALED, limit)
