@@ -96,6 +96,14 @@ class ApiKeyRow(Table, tablename="api_key"):
     revoked_at = Timestamptz(null=True, default=None)
 
 
+class UsedNonceRow(Table, tablename="used_nonce"):
+    """A nonce of a signed request; its key is (api_key, nonce), which a Piccolo table cannot say."""
+
+    api_key = UUID(default=None)
+    nonce = Text(primary_key=True)
+    used_at = Timestamptz(default=None)
+
+
 class AccessLogRow(Table, tablename="access_log"):
     """Who looked at, changed or unmasked what, and why; kept at least six months."""
 

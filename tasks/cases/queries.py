@@ -232,6 +232,10 @@ async def cases(asked: Filter, actor: Actor, now: datetime, limit: int, after: s
     for name in ("item", "source", "text", "area"):
         if "\x00" in (getattr(asked, name) or ""):
             raise invalid(name, "含有无法查询的字符", "holds a character that cannot be looked for")
+    for name in ("since", "until"):
+        moment: datetime | None = getattr(asked, name)
+        if moment is not None and moment.tzinfo is None:
+            raise invalid(name, "时间应带时区", "a time needs its zone")
     if asked.area and not (asked.area.isascii() and asked.area.isdigit() and len(asked.area) <= 15):
         raise invalid("area", "区域代码为至多 15 位数字", "the code of an area has up to 15 digits")
     async with db.transaction(actor.district):

@@ -117,3 +117,16 @@ async def test_ids_and_times_come_as_parameters_never_as_defaults(district: str)
     where n.nspname = $1 and pg_get_expr(d.adbin, d.adrelid) ~ '(now|random|timestamp|nextval|CURRENT)'
     """
     assert await db.fetch(made_up, f"d{district}") == []
+
+
+PLAIN = {"migration", "outbox", "change", "feed_head", "fact", "schedule", "idempotency_key"}
+"""Tables of the runner, the kernel and the top floor, which are written with plain SQL and have no classes."""
+
+
+async def test_every_table_of_a_district_has_its_class(district: str) -> None:
+    made = await db.fetch(
+        "select relname from pg_class where relnamespace = to_regnamespace($1) and relkind in ('r', 'p')"
+        " and not relispartition and relname !~ '_[0-9]{8}$'",
+        f"d{district}",
+    )
+    assert {row["relname"] for row in made} - PLAIN <= {table._meta.tablename for table in TABLES}
