@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar import Litestar, MediaType, Request, Response, Router, get, static_files
@@ -63,11 +63,26 @@ def _problem_response(status: str) -> dict[str, Any]:
     return {"description": _WORDS[status], "content": schema}
 
 
+def _plain_tuples(node: Any) -> None:
+    """Write a tuple of equal items as a list of fixed length: tighter, and what generated clients understand."""
+    if isinstance(node, dict):
+        found = cast(dict[str, Any], node)
+        items: list[Any] = found.get("prefixItems") or []
+        if items and all(item == items[0] for item in items):
+            del found["prefixItems"]
+            found |= {"items": items[0], "minItems": len(items), "maxItems": len(items)}
+        node = list(found.values())
+    if isinstance(node, list):
+        for part in cast(list[Any], node):
+            _plain_tuples(part)
+
+
 def complete(document: dict[str, Any], public: set[tuple[str, str]]) -> dict[str, Any]:
     """Add to each operation the problems it may answer and the credentials it needs.
 
     `public` holds (method, path) of operations open to strangers.
     """
+    _plain_tuples(document)
     document["components"].setdefault("schemas", {})["Problem"] = PROBLEM
     everywhere = ["400", "404", "405", "406", "413", "415", "422", "429", "503"]
     for path, operations in document["paths"].items():
@@ -100,7 +115,8 @@ def _public_operations(app: Litestar) -> set[tuple[str, str]]:
 @lru_cache(maxsize=4)
 def document_of(app: Litestar) -> bytes:
     """Return the OpenAPI document of an app as JSON."""
-    schema: dict[str, Any] = app.openapi_schema.to_schema()
+    # through JSON, so that only its kinds of values remain
+    schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(app.openapi_schema.to_schema()))
     return msgspec.json.encode(complete(schema, _public_operations(app)))
 
 
