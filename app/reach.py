@@ -8,6 +8,8 @@ import asyncpg
 from app.settings import without_password
 from app.trouble import Trouble
 
+CONNECT_SECONDS = 10
+
 
 @contextmanager
 def database(url: str) -> Generator[None]:
@@ -35,6 +37,13 @@ def database(url: str) -> Generator[None]:
             f"The database at {shown} does not answer ({_reason(error)}):"
             " start it (`make demo` starts the private one), or correct DATABASE_URL."
         ) from None
+
+
+async def check(database_url: str) -> None:
+    """Connects once. Raises Trouble if the database cannot be used."""
+    with database(database_url):
+        connection = await asyncpg.connect(database_url, timeout=CONNECT_SECONDS)
+        await connection.close()
 
 
 def _reason(error: Exception) -> str:

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from app import settings, wiring
+from app import reach, settings, wiring
 from app.cli.progress import bars
 from app.demo import accounts, load, mini_program, story
 from app.demo.accounts import DemoFile
@@ -41,6 +41,7 @@ def command() -> None:
 def load_demo(kind: str, as_json: bool) -> None:
     """Load the demo district and its activity; what is loaded already is kept."""
     chosen = settings.load()
+    asyncio.run(reach.check(chosen.database_url))
     started = time.monotonic()
     loaded, with_activity = asyncio.run(_load(chosen, kind, clock.now()))
     file = chosen.home / accounts.FILE

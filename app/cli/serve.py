@@ -1,5 +1,6 @@
 """`zjw serve`: the HTTP server, one or several processes on one socket."""
 
+import asyncio
 import os
 import socket
 import sys
@@ -9,8 +10,9 @@ import click
 import msgspec
 import uvicorn
 
-from app import programs, settings
+from app import programs, reach, settings
 from app.listening import listen
+from app.notices import streams
 from app.supervisor import Supervisor
 
 GRACE_SECONDS = 30
@@ -28,6 +30,7 @@ def command(host: str | None, port: int | None, processes: int | None, fd: int |
         one_process(socket.socket(fileno=fd))
         return
     given = settings.load()
+    asyncio.run(reach.check(given.database_url))
     given = msgspec.structs.replace(given, host=host or given.host, port=port or given.port)
     count = processes or given.server_processes
     with listen(given.host, given.port) as listener:
@@ -37,6 +40,15 @@ def command(host: str | None, port: int | None, processes: int | None, fd: int |
             with tempfile.TemporaryDirectory(prefix="zjw-metrics-") as metrics:
                 environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": metrics}
                 Supervisor(programs.server(count, listener.fileno(), environment, "/dev/stderr"), click.echo).run()
+
+
+class _Server(uvicorn.Server):
+    """Ends open streams first: they would hold up the stop."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; requests in flight are finished."""
+        streams.end_all()
+        await super().shutdown(sockets)
 
 
 def one_process(listener: socket.socket) -> None:
@@ -53,7 +65,7 @@ def one_process(listener: socket.socket) -> None:
         timeout_keep_alive=65,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     server.run(sockets=[listener])
     if not server.started:
         sys.exit(3)

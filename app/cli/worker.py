@@ -1,10 +1,11 @@
 """`zjw worker`: background jobs, one or several processes."""
 
+import asyncio
 import os
 
 import click
 
-from app import programs, settings
+from app import programs, reach, settings
 from app.supervisor import Supervisor
 
 
@@ -12,7 +13,9 @@ from app.supervisor import Supervisor
 @click.option("--processes", type=click.IntRange(1, 256), help="How many, instead of ZJW_WORKER_PROCESSES.")
 def command(processes: int | None) -> None:
     """Run background jobs and listeners until SIGTERM or Ctrl-C; unfinished jobs go back."""
-    count = processes or settings.load().worker_processes
+    given = settings.load()
+    asyncio.run(reach.check(given.database_url))
+    count = processes or given.worker_processes
     if count > 1:
         Supervisor(programs.worker(count, os.environ, "/dev/stderr"), click.echo).run()
         return

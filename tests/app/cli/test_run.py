@@ -18,7 +18,13 @@ ROOT = Path(__file__).parent.parent.parent.parent
 @pytest.fixture
 def environment(tmp_path: Path, database_url: str, redis_url: str) -> dict[str, str]:
     """A home of its own on the test database."""
-    own = {"ZJW_HOME": str(tmp_path), "DATABASE_URL": database_url, "REDIS_URL": redis_url, "ZJW_SERVER_PROCESSES": "1"}
+    own = {
+        "ZJW_HOME": str(tmp_path),
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "ZJW_PORT": str(_free_port()),
+        "ZJW_SERVER_PROCESSES": "1",
+    }
     return {name: value for name, value in os.environ.items() if not name.startswith("ZJW_")} | own
 
 
@@ -61,6 +67,14 @@ def test_everything_starts_detached_answers_and_stops(environment: dict[str, str
     ("changes", "words", "sentence"),
     [
         ({"DATABASE_URL": "postgresql://a@127.0.0.1:9/x"}, ("migrate",), "does not answer (Connect call failed"),
+        ({"DATABASE_URL": "postgresql://a@127.0.0.1:9/x"}, ("serve",), "does not answer (Connect call failed"),
+        ({"DATABASE_URL": "postgresql://a@127.0.0.1:9/x"}, ("worker",), "does not answer (Connect call failed"),
+        (
+            {"DATABASE_URL": "postgresql://a@127.0.0.1:9/x"},
+            ("run",),
+            "does not answer (Connect call failed",
+        ),
+        ({"DATABASE_URL": "postgresql://a@127.0.0.1:9/x"}, ("demo", "load"), "does not answer (Connect call failed"),
         ({"DATABASE_URL": ""}, ("migrate",), "DATABASE_URL is not set and there is no private database"),
         ({"ZJW_PORT": "x"}, ("serve",), "ZJW_PORT has a bad value"),
         ({}, ("district", "add", "33", "--name", "x"), "“33” is no district code"),
