@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from app import answers
+from app import answers, retention
 from app.identity import api as identity_api
 from app.identity import cipher
 from app.identity import commands as identity
@@ -84,6 +84,7 @@ SCHEDULES: dict[str, tuple[timedelta, Job]] = {
     "scoring.live": (timedelta(seconds=30), scoring.recompute_dirty),
     "scoring.compare": (timedelta(days=1), scoring_periods.check_live),
     "visits.day": (timedelta(hours=1), round_commands.renew_day),
+    "retention": (timedelta(days=1), retention.run),
     "sensing.days": (timedelta(hours=6), sensing.open_days),
 }
 """Name → how often and what; each runs once per district however many workers there are."""
@@ -117,6 +118,13 @@ def configure(settings: Settings) -> None:
     except ValueError as error:
         raise Trouble(f"{error}.") from error
     identity.configure(settings.jwt_key_bytes())
+    retention.configure(
+        retention.Periods(
+            access_log_months=settings.access_log_months,
+            contact_months=settings.contact_months,
+            reading_days=settings.reading_days,
+        )
+    )
     link_key = hmac.digest(settings.jwt_key_bytes(), b"media links", "sha256")
     media_configuration.configure(
         settings.media_url,
