@@ -58,8 +58,11 @@ def _last_return(s: Situation, order: Any) -> bool:
 
 
 def _may_reopen(s: Situation, _: Any) -> bool:
+    """Window and number bind people; a signal that fires again (actor `system`) is never left without a case."""
     until = s.reopen_until()
-    return until is not None and s.now <= until and s.case.reopens < s.item.reopen_count
+    if until is None or s.actor.kind == "system":
+        return until is not None
+    return s.now <= until and s.case.reopens < s.item.reopen_count
 
 
 def _may_request(s: Situation, order: o.Request | None) -> bool:

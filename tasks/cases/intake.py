@@ -94,7 +94,7 @@ async def _open_all(
         [r.external_id or "" for r in external],
     )
     have = await reference.of(known.catalogue, known.rules)
-    _check(reports, have, now)
+    _check(reports, have, actor, now)
     await _hold_parents(reports, actor, now)
     fresh = duplicates.first_of_each([r for r in reports if _existing(r, known) is None])
     located = await _locate(fresh, now)
@@ -120,11 +120,13 @@ def _existing(one: Report, known: store.Known) -> UUID | None:
     return duplicates.existing(one, known.by_id, known.by_source)
 
 
-def _check(reports: Sequence[Report], have: reference.Reference, now: datetime) -> None:
+def _check(reports: Sequence[Report], have: reference.Reference, actor: Actor, now: datetime) -> None:
     errors: list[FieldError] = []
     for n, one in enumerate(reports):
         found = report.faults(one, now)
         item = have.catalogue.at(one.item, now)
+        if item is not None and actor.kind == "citizen" and not item.citizen:
+            item = None  # what a citizen may not choose is not in a citizen's catalogue
         if item is not None and len(one.evidence) < item.evidence_at_report:
             need = item.evidence_at_report
             found.append(FieldError("evidence", (f"须附 {need} 份佐证", f"{need} pieces of evidence are needed")))

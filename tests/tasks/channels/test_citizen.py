@@ -71,6 +71,14 @@ async def test_a_second_tap_is_the_same_request(district: str, http: httpx.Async
     assert len(numbers) == 1
 
 
+async def test_items_of_the_staff_are_none_a_citizen_can_choose(district: str, http: httpx.AsyncClient) -> None:
+    wang = await people.sign_in_citizen(district)
+    for code in ("SOS", "S001", "V002"):
+        answer = await http.post("/v1/citizen/requests", json={"text": "救命", "item": code}, headers=wang.headers)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "item")
+        assert (await http.get(f"/v1/items/{code}", headers=wang.headers)).status_code == 404
+
+
 async def test_another_citizen_finds_nothing(district: str, http: httpx.AsyncClient) -> None:
     wang, li = await people.sign_in_citizen(district), await people.sign_in_citizen(district)
     made = await http.post("/v1/citizen/requests", json={"text": "路灯不亮"}, headers=wang.headers)

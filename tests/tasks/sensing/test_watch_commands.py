@@ -93,6 +93,20 @@ async def test_an_episode_that_goes_on_reopens_the_case_that_was_closed_meanwhil
     assert case["state"] in ("assigned", "accepted")
 
 
+async def test_however_often_an_episode_goes_on_it_is_never_left_with_a_closed_case(district: str):
+    place = await build({"clear_for": 0, "reopen_window": 3600})
+    await send(place, (0, 12), (10, 5))
+    await evaluate(place, 10)
+    for again in (1, 2, 3):
+        (case,) = await cases()
+        await db.execute("update case_leg set state = 'confirmed' where case_id = $1", case["id"])
+        await db.execute("update cases set state = 'closed', closed_at = $2 where id = $1", case["id"], at(again * 100))
+        await send(place, (again * 100 + 50, 13), (again * 100 + 60, 5))
+        await evaluate(place, again * 100 + 60)
+        (case,) = await cases()
+        assert (case["reopens"], case["state"] in ("assigned", "accepted")) == (again, True)
+
+
 async def test_under_maintenance_the_state_advances_and_the_case_opens_when_it_ends(district: str):
     place = await build()
     await commands.set_maintenance(place.sensor.device.id, at(-10), at(100), place.centre, NOON)
