@@ -45,6 +45,8 @@ questionnaire.read  all   all   all   all   all   all   all   all   -     -     
 questionnaire.write -     -     -     -     -     -     -     all   -     -     -
 request.submit      -     -     -     -     -     -     -     -     -     -     own
 request.follow      -     -     -     -     -     -     -     -     -     -     own
+personal.export     -     -     -     -     -     -     -     -     -     -     own
+personal.erase      -     -     -     -     -     -     -     -     -     -     own
 case.create         own   own   own   org   area  -     org   all   -     -     -
 case.read           area  org   area  area  area  area  org   all   -     -     own
 case.view           area  org   area  area  area  area  org   all   -     -     -

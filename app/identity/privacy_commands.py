@@ -17,6 +17,8 @@ _SEALED = (Sealed("api_key", ("secret",)), Sealed("citizen", ("contact",)))
 LEAST_LOG = timedelta(days=181)
 """Six months: network logs are kept at least so long (Cybersecurity Law of the PRC, art. 21)."""
 
+forget_known = identification.forget_all
+
 
 class CitizenData(Struct, frozen=True, kw_only=True):
     """What identity knows of a citizen; the openid is kept as a hash only."""
@@ -56,12 +58,11 @@ async def citizen_data(citizen: UUID) -> CitizenData | None:
 async def erase_citizen(citizen: UUID, now: datetime) -> bool:
     """Erase contact and openid and end all sessions, in the caller's transaction; False for somebody who is none.
 
-    Whoever signs in with that openid afterwards is a new citizen.
+    Whoever signs in with that openid afterwards is a new citizen. The caller calls `forget_known` when committed.
     """
     if not await privacy_store.erase_citizen(citizen, now):
         return False
     await store.revoke_sessions(citizen, "erased", now)
-    db.after_commit(identification.forget_all)
     return True
 
 

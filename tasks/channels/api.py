@@ -13,8 +13,9 @@ from app.identity.commands import Tokens
 from app.kernel.actor import Actor
 from app.kernel.problem import language_of
 from tasks.cases import orders
-from tasks.channels import citizen, commands
+from tasks.channels import citizen, commands, privacy_commands
 from tasks.channels.citizen import Login, RequestRow, RequestView
+from tasks.channels.privacy_commands import Erasure, Export
 
 FOLLOW: dict[str, Any] = {"action": "request.follow"}
 TAGS = ["citizen"]
@@ -59,6 +60,21 @@ async def follow(
     return await commands.follow(request_id, actor, language_of(languages), now)
 
 
+@get("/citizen/export", opt={"action": "personal.export"}, tags=TAGS)
+async def export(actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> Export:
+    """Get everything held about me: contact, requests, my words and those said to me, ratings, photos."""
+    return await privacy_commands.export(actor, now)
+
+
+@post("/citizen/erase", opt={"action": "personal.erase"}, tags=TAGS, status_code=200)
+async def erase(actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> Erasure:
+    """Erase my contact, my words and the link to my mini-program account, and sign me out.
+
+    My requests go on as cases without my words. This cannot be undone.
+    """
+    return await privacy_commands.erase(actor, now)
+
+
 def _order(kind: type[orders.Order]) -> Any:
     """Return the route of one of the citizen's commands."""
     name = orders.name_of(kind)
@@ -85,5 +101,7 @@ routes: list[Any] = [
     submit,
     mine,
     follow,
+    export,
+    erase,
     *(_order(kind) for kind in (orders.Add, orders.Withdraw, orders.Rate, orders.Reopen, orders.Appeal)),
 ]

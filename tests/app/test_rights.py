@@ -83,7 +83,7 @@ async def test_bad_credentials_are_no_better_than_none(
     assert not wrong, "\n".join(wrong)
 
 
-NOT_FOR_MACHINES = {"device.register", "sensing.record"}
+NOT_FOR_MACHINES = {"device.register", "personal.erase", "personal.export", "sensing.record"}
 """Only people have phones, only sensors and gateways send readings."""
 
 

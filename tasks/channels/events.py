@@ -1,0 +1,11 @@
+"""What channels tell others."""
+
+from uuid import UUID
+
+from app.kernel.event import Event
+
+
+class CitizenErased(Event, frozen=True, kw_only=True):
+    """A citizen had their data erased: whoever keeps any of it elsewhere erases it too."""
+
+    citizen: UUID
