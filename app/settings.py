@@ -33,6 +33,7 @@ QueueUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix)://")]
 MediaUrl = Annotated[str, Meta(pattern=r"^file:///")]
 DistrictCode = Annotated[str, Meta(pattern=r"^[0-9]{6}$")]
 WebUrl = Annotated[str, Meta(pattern=r"^https?://")]
+Hours = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$")]
 LogMonths = Annotated[int, Meta(ge=6, le=240)]
 """Network logs are kept for at least six months (Cybersecurity Law of the PRC, art. 21)."""
 Months = Annotated[int, Meta(ge=1, le=240)]
@@ -78,6 +79,33 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = "https://api.weixin.qq.com"
     mini_program_app_id: Annotated[str, Meta(description="The mini-program's app id.")] = ""
     mini_program_secret: Annotated[str, Meta(description="The mini-program's app secret.", extra={"secret": True})] = ""
+    sms_url: Annotated[
+        WebUrl, Meta(description="Gateway of text messages (`POST /messages`); default: none go out.")
+    ] = ""
+    sms_secret: Annotated[str, Meta(description="Bearer secret of that gateway.", extra={"secret": True})] = ""
+    subscribe_message_url: Annotated[
+        WebUrl,
+        Meta(description="Platform of the mini-program's subscribe messages; default: none go out."),
+    ] = ""
+    subscribe_message_template: Annotated[
+        str, Meta(description="Their template's id: `character_string1` the case's number, `thing2` what became of it.")
+    ] = ""
+    webhook_url: Annotated[
+        WebUrl, Meta(description="Where notices to desks and staff are posted, signed; default: nowhere.")
+    ] = ""
+    webhook_secret: Annotated[
+        str, Meta(description="Key of the webhook's HMAC-SHA-256 signature.", extra={"secret": True})
+    ] = ""
+    quiet_hours: Annotated[
+        Hours, Meta(description="When only critical notices are sent out, in Hangzhou's time; `00:00-00:00`: never.")
+    ] = "22:00-07:00"
+    oidc_issuer: Annotated[
+        WebUrl, Meta(description="Issuer of the OpenID Connect provider staff may sign in by; default: none, it is off.")
+    ] = ""
+    oidc_client_id: Annotated[str, Meta(description="What that provider knows this platform as.")] = ""
+    oidc_client_secret: Annotated[
+        str, Meta(description="This platform's secret at that provider.", extra={"secret": True})
+    ] = ""
     cors_origins: Annotated[
         tuple[WebUrl, ...], Meta(description="Foreign web origins that may call the API, comma between; default: none.")
     ] = ()

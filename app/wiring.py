@@ -13,7 +13,14 @@ from app.identity import cipher
 from app.identity import commands as identity
 from app.identity import privacy_commands as identity_privacy
 from app.kernel.actor import Actor
+from app.kernel.clock import Clock
 from app.kernel.event import Event
+from app.notices import api as notices_api
+from app.notices import commands as notices
+from app.notices import configuration as notices_configuration
+from app.notices import delivering as notices_delivering
+from app.notices import privacy_commands as notices_privacy
+from app.notices import quiet
 from app.settings import Settings
 from app.trouble import Trouble
 from grid import api as grid_api
@@ -29,6 +36,7 @@ from tasks.cases import api as cases_api
 from tasks.cases import commands as cases
 from tasks.cases import privacy_commands as cases_privacy
 from tasks.cases import sweeping, trail
+from tasks.cases.events import CaseMoved, CaseOpened
 from tasks.channels import api as channels_api
 from tasks.channels import commands as channels
 from tasks.channels.mini_program import Endpoint
@@ -49,6 +57,7 @@ ROUTES: list[Any] = [
     *sensing_api.routes,
     *visits_api.routes,
     *scoring_api.routes,
+    *notices_api.routes,
 ]
 """Handlers mounted below /v1."""
 
@@ -68,6 +77,8 @@ class Slow(Struct, frozen=True):
 SUBSCRIBERS: dict[type[Event], dict[str, Subscriber | Slow]] = {
     EvidenceStored: {"media.check": Slow(media.check_stored)},
     ReadingsRecorded: {"sensing.evaluate": sensing_watch.on_readings},
+    CaseOpened: {"notices.tell": notices.on_case},
+    CaseMoved: {"notices.tell": notices.on_case},
 }
 """Event → name of the subscriber → what it does. Names are kept with the event: do not reuse one for other work."""
 
@@ -101,8 +112,13 @@ SEALED: dict[str, SealedData] = {
     "identity": SealedData(identity_privacy.stale, identity_privacy.reseal),
     "cases": SealedData(cases_privacy.stale, cases_privacy.reseal),
     "visits": SealedData(visits_privacy.stale, visits_privacy.reseal),
+    "notices": SealedData(notices_privacy.stale, notices_privacy.reseal),
 }
 """Every package with sealed fields; `zjw keys rotate` goes through all of them."""
+
+
+LOOPS: tuple[Callable[[Clock], Awaitable[None]], ...] = (notices_delivering.run,)
+"""What every worker does all the time beside its jobs; cancelled when it stops."""
 
 
 async def device_of(district: str, key: str, now: datetime) -> Actor | None:
@@ -134,3 +150,17 @@ def configure(settings: Settings) -> None:
         ),
     )
     channels.configure(Endpoint(settings.mini_program_url, settings.mini_program_app_id, settings.mini_program_secret))
+    notices_configuration.configure(
+        notices_configuration.Outlets(
+            sms_url=settings.sms_url,
+            sms_secret=settings.sms_secret,
+            subscribe_url=settings.subscribe_message_url,
+            template=settings.subscribe_message_template,
+            app_id=settings.mini_program_app_id,
+            app_secret=settings.mini_program_secret,
+            sign_in_url=settings.mini_program_url,
+            webhook_url=settings.webhook_url,
+            webhook_secret=settings.webhook_secret,
+            quiet=quiet.parse(settings.quiet_hours),
+        )
+    )

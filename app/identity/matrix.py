@@ -66,6 +66,8 @@ sensing.read        area  area  area  area  area  area  org   all   -     -     
 sensing.manage      -     -     -     -     -     -     org   all   -     -     -
 sensing.publish     -     -     -     -     -     -     -     all   -     -     -
 sensing.record      -     -     -     -     -     -     -     -     -     -     -
+notice.read         org   org   org   org   org   org   org   org   -     -     own
+notice.watch        -     -     -     -     -     -     -     all   -     all   -
 scheme.read         all   all   all   all   all   all   all   all   -     -     -
 scheme.manage       -     -     -     -     -     -     -     all   -     -     -
 score.read          -     -     org   -     area  area  org   all   -     -     -

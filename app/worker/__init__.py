@@ -19,6 +19,7 @@ async def _main(chosen: settings.Settings) -> None:
         loops = [
             asyncio.create_task(relay.run(queue.put, clock.now)),
             asyncio.create_task(schedules.run(clock.now)),
+            *(asyncio.ensure_future(loop(clock.now)) for loop in wiring.LOOPS),
         ]
         logger.info("worker ready")
         try:

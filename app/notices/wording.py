@@ -1,0 +1,154 @@
+"""Which event tells whom what, and through which channels: no word but number, state and organisation; pure."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from msgspec import Struct
+
+from tasks.cases.events import CaseMoved, CaseOpened
+from tasks.cases.model import STATE_WORDS, State
+from tasks.cases.views import CaseView, LegView
+
+
+class Channel(StrEnum):
+    """A way out of the house."""
+
+    SMS = "sms"
+    SUBSCRIBE_MESSAGE = "subscribe_message"
+    WEBHOOK = "webhook"
+
+
+class Kind(StrEnum):
+    """What a notice is about."""
+
+    ASSIGNED = "assigned"
+    RETURNED = "returned"
+    DISPUTED = "disputed"
+    URGED = "urged"
+    OVERDUE = "overdue"
+    REJECTED = "rejected"
+    CALLING_BACK = "calling_back"
+    CLOSED = "closed"
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """A notice to be made; the same (recipient, kind, about, step) again is the same notice."""
+
+    recipient: UUID
+    kind: Kind
+    about: UUID
+    step: str
+    number: str
+    zh: str
+    en: str
+    critical: bool
+
+
+TO_REPORTER: dict[str, tuple[Kind, str, str]] = {
+    State.REJECTED: (Kind.REJECTED, "不予受理", "not accepted"),
+    State.CALLING_BACK: (Kind.CALLING_BACK, "已办理，请评价", "handled; please rate it"),
+    State.CLOSED: (Kind.CLOSED, "已办结", "closed"),
+}
+"""What the one who reported is told when the case comes into a state."""
+
+_GIVING = frozenset({"assigned", "ruled", "delegated", "assistance_asked", "verified", "rated", "reopened"})
+"""Commands that may open a turn."""
+_LEG_WORDS = {
+    "assist": ("请{0}协办", "{0} is asked to assist"),
+    "inner": ("已下派{0}，请签收", "delegated to {0}; please sign for it"),
+    "root": ("已指派{0}，请签收", "assigned to {0}; please sign for it"),
+}
+_RINGING = frozenset({Kind.URGED, Kind.OVERDUE, Kind.DISPUTED})
+"""What is pressing enough for a text message, critical or not."""
+
+
+def matters(event: CaseOpened | CaseMoved) -> bool:
+    """Say whether anybody might be told; saves the look at the case for most steps."""
+    if isinstance(event, CaseOpened):
+        return event.lead is not None
+    return event.command in _GIVING | {"returned", "urged"} or _arrived(event)
+
+
+def wanted(event: CaseOpened | CaseMoved, case: CaseView, centre: UUID | None) -> list[Wanted]:
+    """Return the notices of an event, given the case as it stands and the district centre's id."""
+    found = list(_turns(event, case))
+    if isinstance(event, CaseMoved):
+        leg = next((each for each in case.legs if each.id == event.leg), None)
+        if leg is not None and event.command == "returned":
+            found += _returned(event, case, leg, centre)
+        elif leg is not None and event.command == "urged":
+            found += _urged(event, case, leg)
+        if event.reporter is not None and _arrived(event):
+            kind, zh, en = TO_REPORTER[event.state]
+            found.append(_notice(event, case, event.reporter, kind, str(event.version), zh, en))
+    return found
+
+
+def channels(notice: Wanted, addressed: frozenset[Channel], on: frozenset[Channel]) -> list[Channel]:
+    """Return the channels a notice goes out by, given where its recipient has an address and what is switched on.
+
+    Text messages are for what is pressing; the webhook hears what desks and staff are told, never citizens' notices.
+    """
+    found: list[Channel] = []
+    if Channel.SMS in addressed and (notice.critical or notice.kind in _RINGING):
+        found.append(Channel.SMS)
+    if notice.kind not in {kind for kind, _, _ in TO_REPORTER.values()}:
+        found.append(Channel.WEBHOOK)
+    elif Channel.SUBSCRIBE_MESSAGE in addressed:
+        found.append(Channel.SUBSCRIBE_MESSAGE)
+    return [channel for channel in found if channel in on]
+
+
+def _arrived(event: CaseMoved) -> bool:
+    return event.state != event.before and event.state in TO_REPORTER
+
+
+def _notice(
+    event: CaseOpened | CaseMoved, case: CaseView, recipient: UUID, kind: Kind, step: str, zh: str, en: str
+) -> Wanted:
+    return Wanted(
+        recipient=recipient,
+        kind=kind,
+        about=event.case,
+        step=step,
+        number=event.number,
+        zh=zh,
+        en=en,
+        critical=case.severity == "critical",
+    )
+
+
+def _turns(event: CaseOpened | CaseMoved, case: CaseView) -> Iterator[Wanted]:
+    """Tell the desk of every organisation whose turn began with the event."""
+    at: datetime = event.at
+    for leg in case.legs:
+        if leg.assigned_at == at:
+            zh, en = (text.format(leg.organisation_name) for text in _LEG_WORDS[leg.kind])
+            yield _notice(event, case, leg.organisation, Kind.ASSIGNED, str(leg.id), zh, en)
+
+
+def _returned(event: CaseMoved, case: CaseView, leg: LegView, centre: UUID | None) -> Iterator[Wanted]:
+    """Tell who had given the turn out; the centre too, when it has to rule."""
+    zh, en = STATE_WORDS[State(event.state)]
+    back_to = leg.assigner or case.desk
+    if back_to is not None:
+        words = f"{leg.organisation_name}已退单（{zh}）", f"returned by {leg.organisation_name} ({en})"
+        yield _notice(event, case, back_to, Kind.RETURNED, str(leg.id), *words)
+    if event.state == State.DISPUTED and centre is not None:
+        yield _notice(
+            event, case, centre, Kind.DISPUTED, str(leg.id), "多次退单，待裁定", "returned again; to be ruled"
+        )
+
+
+def _urged(event: CaseMoved, case: CaseView, leg: LegView) -> Iterator[Wanted]:
+    """Tell the holder of the turn: the desk, and the person who handles it."""
+    late = leg.handle_due is not None and leg.handle_due <= event.at
+    kind = Kind.OVERDUE if late else Kind.URGED
+    zh, en = ("已超期，请尽快办理", "overdue; please act") if late else ("被催办，请尽快办理", "urged; please act")
+    state_zh, state_en = STATE_WORDS[State(event.state)]
+    for recipient in (leg.organisation, leg.handler):
+        if recipient is not None:
+            words = f"{zh}（{state_zh}）", f"{en} ({state_en})"
+            yield _notice(event, case, recipient, kind, f"{leg.id}:{event.version}", *words)
