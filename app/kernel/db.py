@@ -43,9 +43,21 @@ def schema_of(district: str) -> str:
     return f"d{district}"
 
 
-def _encode_json(value: Any) -> str:
+def _encode_json(value: Any) -> bytes:
     # Piccolo hands over JSON columns as text already; everything else is a Python object.
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
+
+
+_JSONB_VERSION = b"\x01"
+"""What precedes the text in the binary form of jsonb (jsonb_recv); only the binary form can be copied in."""
+
+
+def _encode_jsonb(value: Any) -> bytes:
+    return _JSONB_VERSION + _encode_json(value)
+
+
+def _decode_jsonb(value: bytes) -> Any:
+    return msgspec.json.decode(memoryview(value)[1:])
 
 
 def _encode_time(value: datetime) -> tuple[int]:
@@ -67,10 +79,11 @@ def _encode_geometry(value: BaseGeometry) -> bytes:
 
 async def prepare(connection: Any) -> None:
     """Set the codecs of a new connection: json and jsonb as objects, aware times only, geometry as shapely."""
-    for name in ("json", "jsonb"):
-        await connection.set_type_codec(
-            name, schema="pg_catalog", encoder=_encode_json, decoder=msgspec.json.decode, format="text"
-        )
+    for name, encoder, decoder in (
+        ("json", _encode_json, msgspec.json.decode),
+        ("jsonb", _encode_jsonb, _decode_jsonb),
+    ):
+        await connection.set_type_codec(name, schema="pg_catalog", encoder=encoder, decoder=decoder, format="binary")
     await connection.set_type_codec(
         "timestamptz", schema="pg_catalog", encoder=_encode_time, decoder=_decode_time, format="tuple"
     )

@@ -79,6 +79,11 @@ class _Played(Struct, frozen=True):
     facts: list[fact.Fact]
 
 
+async def names(source: str, prefix: str) -> list[str]:
+    """Return the external ids of a source that begin so, in the caller's transaction: what is taken over already."""
+    return await store.externals(source, prefix)
+
+
 async def _numbers(district: str, histories: Sequence[History]) -> list[str]:
     """Return a number of its own day for each history, in order."""
     found: dict[int, str] = {}
@@ -108,7 +113,7 @@ def _play(history: History, number: str, place: Located | None, world: World, ha
 
 
 async def _write(played: Sequence[_Played], histories: Sequence[History]) -> None:
-    await store.open_all(
+    await store.copy_all(
         [each.opened.record | asdict(each.case) for each in played],
         [leg for each in played for leg in each.legs],
         [event for each in played for event in (*each.opened.events, *each.sealed.events)],

@@ -61,6 +61,7 @@ _SAVE = (
     f"with c as (update cases set {_update(STATE_COLUMNS, 'x')} from {_rows(CaseRow, 1)} where cases.id = x.id),"
     f" l as ({_LEGS}), {_TRACE} select 1"
 )
+_CASE_NAMES = tuple(_types(CaseRow))
 _CASE = f"select {', '.join(STATE_COLUMNS)} from cases where id = $1"
 _LEG_COLUMNS = ", ".join(Leg.__struct_fields__)
 _LEGS_OF = f"select {_LEG_COLUMNS} from case_leg where case_id = $1 order by ordinal"
@@ -214,6 +215,37 @@ async def open_all(
 ) -> None:
     """Write new cases with all that belongs to them: one statement."""
     await db.fetchval(_OPEN, list(cases), list(legs), list(events), list(texts), [], list(contacts))
+
+
+async def copy_all(
+    cases: Sequence[dict[str, Any]],
+    legs: Sequence[Leg],
+    events: Sequence[EventRow],
+    texts: Sequence[TextRow],
+    contacts: Sequence[ContactRow],
+) -> None:
+    """Write many new cases with all that belongs to them by COPY."""
+    await db.copy("cases", _CASE_NAMES, ([_plain(case[name]) for name in _CASE_NAMES] for case in cases))
+    for table, kind, rows in (
+        ("case_leg", Leg, legs),
+        ("case_event", EventRow, events),
+        ("case_text", TextRow, texts),
+        ("case_contact", ContactRow, contacts),
+    ):
+        await db.copy(table, kind.__struct_fields__, ([*map(_plain, msgspec.structs.astuple(row))] for row in rows))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as COPY takes it: a word of ours as its text (an enum's subclass of str is one already)."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+async def externals(source: str, prefix: str) -> list[str]:
+    """Return the external ids of a source that begin so."""
+    rows = await db.fetch(
+        "select external_id from cases where source = $1 and starts_with(external_id, $2)", source, prefix
+    )
+    return [row[0] for row in rows]
 
 
 async def save(
