@@ -1,10 +1,14 @@
-"""Answers kept for retried requests, in the transaction of their effect: one row per actor and `Idempotency-Key`."""
+"""Answers kept for retried requests, in the transaction of their effect: one row per actor and `Idempotency-Key`.
+
+Their bodies are sealed: they may hold a fresh key, or what a person was shown in clear text.
+"""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct
 
+from app.identity import cipher
 from app.kernel import db
 
 KEPT = timedelta(days=1)
@@ -43,7 +47,7 @@ async def keep(actor: UUID, key: str, status: int, headers: list[tuple[str, str]
         key,
         status,
         headers,
-        body,
+        cipher.seal(body.decode("latin-1")).encode(),
     )
 
 
@@ -58,7 +62,8 @@ async def kept(actor: UUID, key: str) -> Answer | None:
     if row is None:
         return None
     headers = [(name, value) for name, value in row["headers"]]
-    return Answer(row["fingerprint"], row["status"], headers, row["body"])
+    body = cipher.open_(row["body"].decode()).encode("latin-1")
+    return Answer(row["fingerprint"], row["status"], headers, body)
 
 
 async def tidy(district: str, now: datetime) -> None:

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from app.kernel.actor import Actor
 from media import commands, one_shot, tus_api
 from media.evidence import State
-from media.tus_api import STREAMS, body_of
+from media.tus_api import BEGINS, body_of
 
 _BLOCK = 256 * 1024
 _MULTIPART_LIMIT = 31 * 1024 * 1024  # the largest picture with what multipart adds
@@ -34,7 +34,7 @@ class OneFile(Struct):
     file: UploadFile
 
 
-@put("/evidence/{evidence_id:uuid}/content", opt=STREAMS, tags=["evidence"], request_max_body_size=None)
+@put("/evidence/{evidence_id:uuid}/content", opt=BEGINS, tags=["evidence"], request_max_body_size=None)
 async def put_content(
     evidence_id: FromPath[UUID],
     request: Request[Any, Any, Any],
@@ -47,7 +47,7 @@ async def put_content(
 
 @post(
     "/evidence/{evidence_id:uuid}/content",
-    opt=STREAMS,
+    opt=BEGINS,
     tags=["evidence"],
     status_code=200,
     request_max_body_size=_MULTIPART_LIMIT,

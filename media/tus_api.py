@@ -24,8 +24,10 @@ from media.uploads import Upload
 AnyRequest = Request[Any, Any, Any]
 
 OPEN: dict[str, Any] = {"public": True}
-STREAMS: dict[str, Any] = {"signed_in": True, "streams": True, "unlimited": True}
-"""`streams`: bodies are never gathered in memory; `unlimited`: the parts of an upload are not counted."""
+BEGINS: dict[str, Any] = {"signed_in": True, "streams": True}
+"""`streams`: bodies are never gathered in memory."""
+STREAMS: dict[str, Any] = BEGINS | {"unlimited": True}
+"""`unlimited`: the parts of an upload are not counted; its beginning is."""
 
 
 async def body_of(request: AnyRequest) -> AsyncIterator[bytes]:
@@ -77,7 +79,7 @@ def capabilities() -> Response[None]:
     return Response(None, status_code=204, headers=tus.capabilities(largest))
 
 
-@post("/uploads", opt=STREAMS, middleware=SPOKEN, tags=["uploads"], status_code=201, request_max_body_size=None)
+@post("/uploads", opt=BEGINS, middleware=SPOKEN, tags=["uploads"], status_code=201, request_max_body_size=None)
 async def create(request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> Response[None]:
     """Begin an upload (tus creation). `Upload-Metadata` may name `filetype`, `sha256` (hex), `evidence` (its id).
 

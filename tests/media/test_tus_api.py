@@ -10,10 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar.handlers import HTTPRouteHandler
 from tusclient.client import TusClient
 
 from app.kernel import clock, db
 from media import storage, upload_commands
+from media.api import routes as media_routes
 from tests.tools.people import Person
 
 TYPE = {"Content-Type": "application/offset+octet-stream"}
@@ -297,3 +299,12 @@ async def test_the_python_client_of_the_protocol_uploads_unchanged(
 
     await asyncio.to_thread(upload)
     assert kept(root, CONTENT)
+
+
+def test_only_the_parts_of_an_upload_are_not_counted_by_the_rate_limit() -> None:
+    unlimited = {
+        handler.fn.__name__
+        for handler in media_routes
+        if isinstance(handler, HTTPRouteHandler) and handler.opt.get("unlimited")
+    }
+    assert unlimited == {"ask", "add", "terminate", "override"}

@@ -112,3 +112,14 @@ async def test_answers_are_kept_for_a_day(district: str, probe: httpx.AsyncClien
     assert await db.fetchval("select count(*) from idempotency_key") == 1
     await answers.tidy(district, clock.now() + timedelta(hours=25))
     assert await db.fetchval("select count(*) from idempotency_key") == 0
+
+
+async def test_a_kept_answer_shows_nobody_a_key(district: str, http: httpx.AsyncClient) -> None:
+    headers = (await people.sign_in(district, Role.ADMINISTRATOR)).headers | {"Idempotency-Key": "a"}
+    asked = {"source": "12315", "scopes": []}
+    first, again = [await http.post("/v1/keys", json=asked, headers=headers) for _ in range(2)]
+    assert (first.status_code, again.content) == (201, first.content)
+    async with db.transaction(district):
+        stored = await db.fetchval("select body from idempotency_key where key = 'a'")
+    assert first.json()["secret"].encode() not in stored
+    assert first.json()["key"].encode() not in stored
