@@ -52,8 +52,8 @@ def cluster_folder(home: Path) -> Path:
 
 
 def make_private(folder: Path) -> None:
-    """Creates the folder for the server's user alone (mode 700)."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Creates the folder for the server's user alone (mode 700). Raises Trouble if it is somebody else's."""
+    claim(folder)
     if is_root():
         entry = _server_user()
         os.chown(folder, entry.pw_uid, entry.pw_gid)
@@ -61,17 +61,20 @@ def make_private(folder: Path) -> None:
 
 
 def socket_folder(folder: Path, socket_name: str) -> Path:
-    """A folder for unix sockets: `folder/socket`, or a short one if the address would grow too long for the kernel."""
+    """The name of a folder for unix sockets: `folder/socket`, or a short one if the kernel would refuse the address."""
     inside = folder / "socket"
     if len(os.fsencode(inside / socket_name)) <= SOCKET_PATH_LIMIT:
         return inside
-    short = Path("/run" if is_root() else "/tmp") / f"zjw-{os.geteuid()}-{digest(folder)}"
-    short.mkdir(mode=0o700, exist_ok=True)
-    owner = short.stat().st_uid
-    allowed = {os.geteuid(), _server_user().pw_uid} if is_root() else {os.geteuid()}
-    if short.is_symlink() or owner not in allowed:
-        raise Trouble(f"The folder {short} belongs to somebody else: remove it, or use a checkout with a shorter path.")
-    return short
+    return Path("/run" if is_root() else "/tmp") / f"zjw-{os.geteuid()}-{digest(folder)}"
+
+
+def claim(folder: Path) -> None:
+    """Creates the folder for us alone (mode 700) unless it is there. Raises Trouble if it is somebody else's."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    owner = folder.stat().st_uid
+    ours = owner == os.geteuid() or (is_root() and pwd.getpwuid(owner).pw_name == SERVER_USER)
+    if folder.is_symlink() or not ours:
+        raise Trouble(f"The folder {folder} belongs to somebody else: remove it, or use a checkout with another path.")
 
 
 def _server_user() -> pwd.struct_passwd:

@@ -63,7 +63,7 @@ class Valkey(Struct, frozen=True):
         if self.running():
             return
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        places.claim(self.socket.parent)
         options = {
             "port": "0",
             "unixsocket": self.socket,
