@@ -70,3 +70,30 @@ async def tidy(district: str, now: datetime) -> None:
     """Delete answers kept for longer than any client retries."""
     async with db.transaction(district):
         await db.execute("delete from idempotency_key where at < $1", now - KEPT)
+
+
+_STALE = "body is not null and substring(body from 1 for length($1::bytea)) <> $1::bytea"
+
+
+async def stale(district: str) -> int:
+    """Return how many kept answers an older key or algorithm sealed."""
+    async with db.transaction(district):
+        sql = f"select count(*) from idempotency_key where {_STALE}"
+        return await db.fetchval(sql, cipher.prefix().encode())
+
+
+async def reseal(district: str, limit: int) -> int:
+    """Seal up to `limit` of them under the present key and return how many; CannotOpen when a key is missing."""
+    async with db.transaction(district):
+        rows = await db.fetch(
+            f"select actor, key, body from idempotency_key where {_STALE} order by actor, key limit $2 for update",
+            cipher.prefix().encode(),
+            limit,
+        )
+        return await db.execute(
+            "update idempotency_key as i set body = v.body from unnest($1::uuid[], $2::text[], $3::bytea[])"
+            " as v(actor, key, body) where i.actor = v.actor and i.key = v.key",
+            [row["actor"] for row in rows],
+            [row["key"] for row in rows],
+            [cipher.seal(cipher.open_(row["body"].decode())).encode() for row in rows],
+        )

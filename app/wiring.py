@@ -109,6 +109,7 @@ class SealedData(Struct, frozen=True):
 
 
 SEALED: dict[str, SealedData] = {
+    "answers": SealedData(answers.stale, answers.reseal),
     "identity": SealedData(identity_privacy.stale, identity_privacy.reseal),
     "cases": SealedData(cases_privacy.stale, cases_privacy.reseal),
     "visits": SealedData(visits_privacy.stale, visits_privacy.reseal),
