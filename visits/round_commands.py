@@ -242,14 +242,21 @@ async def reassign(round_id: UUID, command: Reassign, actor: Actor, now: datetim
         if command.target not in members:
             message = ("不是本轮次小分队的成员", "not a member of the round's squads")
             raise Invalid([FieldError("target", message)])
-        mine = [
-            each
-            for each in await round_store.lock_assignments(round_id)
-            if each.person == command.source and each.state is AssignmentState.PLANNED
-        ]
-        squad = members[command.target].squad
-        moved = [replace(each, person=command.target, squad=squad, version=each.version + 1) for each in mine]
-        await _publish(round_, moved, {each.household_id: each for each in mine}, now)
+        return await give_all(round_, command.source, command.target, members[command.target].squad, now)
+
+
+async def give_all(round_: Round, source: UUID, target: UUID | None, squad: UUID | None, now: datetime) -> int:
+    """Give all open visits of a locked round to somebody else, in the caller's transaction; None: to be planned anew.
+
+    Returns how many there were.
+    """
+    mine = [
+        each
+        for each in await round_store.lock_assignments(round_.id)
+        if each.person == source and each.state is AssignmentState.PLANNED
+    ]
+    moved = [replace(each, person=target, squad=squad or each.squad, version=each.version + 1) for each in mine]
+    await _publish(round_, moved, {each.household_id: each for each in mine}, now)
     return len(moved)
 
 

@@ -128,6 +128,21 @@ async def has_person(round_id: UUID, person: UUID) -> bool:
     return await db.fetchval(sql, round_id, person)
 
 
+async def rounds_of(person: UUID) -> list[UUID]:
+    """Return the published rounds in which somebody has open visits, by id."""
+    rows = await db.fetch(
+        "select distinct r.id from visit_round r join assignment a on a.round_id = r.id where a.person = $1"
+        " and a.state = 'planned' and r.state = 'published' order by r.id",
+        person,
+    )
+    return [row[0] for row in rows]
+
+
+async def unsent(person: UUID) -> int:
+    """Return how many ops the phones of somebody had not pushed when they last said so."""
+    return await db.fetchval("select coalesce(sum(pending_after), 0) from device_sync where person = $1", person)
+
+
 async def persons_of(household_id: UUID) -> frozenset[UUID]:
     """Return everybody who was ever given this household."""
     sql = "select distinct person from assignment where household_id = $1 and person is not null"
