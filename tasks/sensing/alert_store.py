@@ -260,9 +260,13 @@ async def count_silences(rule: UUID, channel: UUID) -> int:
     )
 
 
-async def waiting_alerts(limit: int) -> list[UUID]:
-    """Return alerts whose case is due and not open yet."""
-    rows = await db.fetch("select id from alert where waiting is not null order by id limit $1", limit)
+async def waiting_alerts(after: UUID | None, limit: int) -> list[UUID]:
+    """Return alerts whose case is due and not open yet, by id from `after` on."""
+    rows = await db.fetch(
+        "select id from alert where waiting is not null and ($1::uuid is null or id > $1) order by id limit $2",
+        after,
+        limit,
+    )
     return [row["id"] for row in rows]
 
 

@@ -3,8 +3,9 @@
 The worker may die between any two statements: nothing is kept outside the transaction, and `sweep` finds what is left.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -263,38 +264,44 @@ async def sweep(district: str, now: datetime) -> int:
     that fails keeps no other waiting; an ExceptionGroup tells of all that failed, at the end.
     """
     actor = system(district, "sensing")
-    done = 0
     faults: list[Exception] = []
-    after: UUID | None = None
-    while True:
-        async with db.transaction(district):
-            channels = await alert_store.to_look_at(now, after, SWEEP_AT_ONCE)
-        for channel in channels:
-            try:
-                await evaluate(channel, actor, now)
-            except Exception as fault:
-                faults.append(fault)
-        done += len(channels)
-        if len(channels) < SWEEP_AT_ONCE:
-            break
-        after = channels[-1]
-    done += await _open_waiting(await _waiting(district), actor, now)
+    done = await _every(district, partial(alert_store.to_look_at, now), partial(_look_at, actor, now), faults)
+    done += await _every(district, alert_store.waiting_alerts, partial(_open_waiting, actor, now), faults)
     if faults:
         raise ExceptionGroup("sensing: subjects that could not be evaluated", faults)
     return done
 
 
-async def _waiting(district: str) -> Sequence[UUID]:
-    async with db.transaction(district):
-        return await alert_store.waiting_alerts(SWEEP_AT_ONCE)
+async def _every(
+    district: str,
+    page: Callable[[UUID | None, int], Awaitable[list[UUID]]],
+    deal_with: Callable[[UUID], Awaitable[bool]],
+    faults: list[Exception],
+) -> int:
+    """Deal with each of what the pages name, and return how many were dealt with; what fails is added to `faults`."""
+    done = 0
+    after: UUID | None = None
+    while True:
+        async with db.transaction(district):
+            found = await page(after, SWEEP_AT_ONCE)
+        for each in found:
+            try:
+                done += await deal_with(each)
+            except Exception as fault:
+                faults.append(fault)
+        if len(found) < SWEEP_AT_ONCE:
+            return done
+        after = found[-1]
 
 
-async def _open_waiting(waiting: Sequence[UUID], actor: Actor, now: datetime) -> int:
-    opened = 0
-    for alert_id in waiting:
-        async with db.transaction(actor.district):
-            opened += await _try_again(alert_id, actor, now)
-    return opened
+async def _look_at(actor: Actor, now: datetime, channel: UUID) -> bool:
+    await evaluate(channel, actor, now)
+    return True
+
+
+async def _open_waiting(actor: Actor, now: datetime, alert_id: UUID) -> bool:
+    async with db.transaction(actor.district):
+        return await _try_again(alert_id, actor, now)
 
 
 async def _try_again(alert_id: UUID, actor: Actor, now: datetime) -> bool:

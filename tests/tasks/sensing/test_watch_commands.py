@@ -274,3 +274,19 @@ async def test_the_same_time_for_everything_is_enough_to_sweep(district: str):
     async with db.transaction(DISTRICT):
         due = await alert_store.to_look_at(NOON + timedelta(seconds=60), None, 10)
     assert due == [place.channel]
+
+
+async def test_alerts_that_have_to_wait_keep_no_other_from_its_case(district: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watch_commands, "SWEEP_AT_ONCE", 1)
+    place = await build()
+    other = sensor("WL-2", place.owner, gateway=place.sensor.device.id)
+    second = await commands.register_device(other, place.centre, NOON)
+    await commands.set_maintenance(place.sensor.device.id, at(-10), at(10_000), place.centre, NOON)
+    await commands.set_maintenance(second.device.id, at(-10), at(10), place.centre, NOON)
+    await send(place, (1, 12))
+    await watch_commands.sweep(DISTRICT, at(2))
+    await send(place, (3, 12), device="WL-2")
+    await watch_commands.sweep(DISTRICT, at(4))
+    assert [alert["waiting"] for alert in await alerts()] == ["maintenance", "maintenance"]
+    await watch_commands.sweep(DISTRICT, at(20))
+    assert len(await cases()) == 1
