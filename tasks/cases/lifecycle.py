@@ -127,7 +127,7 @@ LEG_STEPS: tuple[LegStep, ...] = (  # the first row whose guard holds counts
     LegStep(_ROOT, _L.SIGNED, o.Grant, _L.SIGNED, _ASSIGNER, g.SUSPENDS, _S.SUSPENDED),
     LegStep(_LEADS, _L.SIGNED, o.Grant, _L.SIGNED, _ASSIGNER, g.PENDING),
     LegStep(_LEADS, _L.SIGNED, o.Refuse, _L.SIGNED, _ASSIGNER, g.PENDING),
-    *(LegStep(_ALL, s, o.SetHandler, s, _WORKERS) for s in _OPEN[:2]),
+    *(LegStep(_ALL, s, o.SetHandler, s, _WORKERS | _SYSTEM) for s in _OPEN[:2]),
     *(LegStep(_ALL, s, o.Urge, s, _ASSIGNER | _DESKS_SYSTEM) for s in _OPEN),
     *(LegStep(_ALL, s, o.Supervise, s, _CENTRE_SYSTEM, g.NOT_SUPERVISED) for s in _OPEN),
     *(LegStep(_ALL, s, o.Reply, s, _WORKERS, g.WAS_URGED) for s in _OPEN),
@@ -135,8 +135,8 @@ LEG_STEPS: tuple[LegStep, ...] = (  # the first row whose guard holds counts
 )
 
 LEG_STATES = frozenset({State.ASSIGNED, State.HANDLING})
-"""Leg commands need the case in one of these; elsewhere only Reply and Release."""
-ELSEWHERE = frozenset({o.Reply, o.Release})
+"""Leg commands need the case in one of these; elsewhere only Reply, Release and SetHandler."""
+ELSEWHERE = frozenset({o.Reply, o.Release, o.SetHandler})
 
 Step = CaseStep | LegStep
 

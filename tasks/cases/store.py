@@ -192,6 +192,17 @@ async def cases(ids: Sequence[UUID]) -> list[Case]:
     return [msgspec.convert(dict(row), Case) for row in rows]
 
 
+async def turns_of(handler: UUID) -> list[tuple[UUID, UUID]]:
+    """Lock the cases somebody works on and return (case, leg) of what is still to be done."""
+    rows = await db.fetch(
+        "select c.id, l.id from cases c join case_leg l on l.case_id = c.id where l.handler = $1"
+        " and l.state in ('unsigned', 'signed') and c.state in ('assigned', 'handling', 'suspended')"
+        " order by c.id, l.ordinal for update of c",
+        handler,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 async def open_children(case_id: UUID) -> int:
     """Return how many cases below this one are not over."""
     ended = [state.value for state in ENDED]
