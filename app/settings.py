@@ -100,7 +100,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Hours, Meta(description="When only critical notices are sent out, in Hangzhou's time; `00:00-00:00`: never.")
     ] = "22:00-07:00"
     oidc_issuer: Annotated[
-        WebUrl, Meta(description="Issuer of the OpenID Connect provider staff may sign in by; default: none, it is off.")
+        WebUrl, Meta(description="Issuer of the OpenID Connect provider by which staff may sign in; default: off.")
     ] = ""
     oidc_client_id: Annotated[str, Meta(description="What that provider knows this platform as.")] = ""
     oidc_client_secret: Annotated[

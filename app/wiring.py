@@ -7,11 +7,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from app import answers, retention
+from app import answers, handover, retention
 from app.identity import api as identity_api
-from app.identity import cipher
+from app.identity import cipher, sso_api, sso_commands
 from app.identity import commands as identity
 from app.identity import privacy_commands as identity_privacy
+from app.identity.oidc import Client
 from app.kernel.actor import Actor
 from app.kernel.clock import Clock
 from app.kernel.event import Event
@@ -50,6 +51,7 @@ from visits import round_commands
 
 ROUTES: list[Any] = [
     *identity_api.routes,
+    *sso_api.routes,
     *grid_api.routes,
     *cases_api.routes,
     *channels_api.routes,
@@ -57,6 +59,7 @@ ROUTES: list[Any] = [
     *sensing_api.routes,
     *visits_api.routes,
     *scoring_api.routes,
+    *handover.routes,
     *notices_api.routes,
 ]
 """Handlers mounted below /v1."""
@@ -135,6 +138,7 @@ def configure(settings: Settings) -> None:
     except ValueError as error:
         raise Trouble(f"{error}.") from error
     identity.configure(settings.jwt_key_bytes())
+    sso_commands.configure(_sso_client(settings))
     retention.configure(
         retention.Periods(
             access_log_months=settings.access_log_months,
@@ -164,4 +168,17 @@ def configure(settings: Settings) -> None:
             webhook_secret=settings.webhook_secret,
             quiet=quiet.parse(settings.quiet_hours),
         )
+    )
+
+
+def _sso_client(settings: Settings) -> Client | None:
+    if not settings.oidc_issuer:
+        return None
+    if not settings.oidc_client_id:
+        raise Trouble("ZJW_OIDC_ISSUER is set but ZJW_OIDC_CLIENT_ID is not: the provider's operator gives you one.")
+    return Client(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+        redirect_uri=f"{settings.base_url.rstrip('/')}/v1/auth/oidc/callback",
     )

@@ -23,6 +23,7 @@ from app.identity.problems import (
     KeyNotFound,
     RefreshReused,
     SessionNotFound,
+    SsoUnknownAccount,
     TokenExpired,
     WrongCredentials,
 )
@@ -32,8 +33,8 @@ from app.kernel.ids import new_id
 from app.kernel.problem import FieldError, Invalid, NotPermitted
 
 _hasher = PasswordHasher()  # argon2id with RFC 9106's low-memory parameters
-_NO_ACCOUNT = "$argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-"""Checked for unknown usernames, so that they take as long to refuse as known ones."""
+NO_PASSWORD = "$argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+"""No password fits it. Checked for unknown usernames, so that they take as long to refuse as known ones."""
 
 configure = identification.configure
 
@@ -128,7 +129,7 @@ async def login(district: str, username: str, password: str, device: UUID | None
     async with db.transaction(district):
         _refuse_locked(await store.locked_until(guard), now)
         found = await store.credentials(username)
-    right = await asyncio.to_thread(_matches, found.password_hash if found else _NO_ACCOUNT, password)
+    right = await asyncio.to_thread(_matches, found.password_hash if found else NO_PASSWORD, password)
     if found is None or not right or found.disabled_at is not None:
         await _count_wrong(district, guard, now)
         raise WrongCredentials
@@ -198,6 +199,15 @@ async def login_citizen(district: str, openid: str, now: datetime) -> Tokens:
     async with db.transaction(district):
         subject = await store.citizen(tokens.digest(openid), new_id(), now)
         return await _open_session(district, subject, "citizen", None, now)
+
+
+async def login_sso(district: str, subject: str, now: datetime) -> Tokens:
+    """Sign in the person an identity provider vouches for; SsoUnknownAccount unless an open account is linked."""
+    async with db.transaction(district):
+        found = await store.credentials_of_sso(subject)
+        if found is None or found.disabled_at is not None:
+            raise SsoUnknownAccount
+        return await _open_session(district, found.id, "staff", None, now, must_change=found.must_change)
 
 
 async def refresh(district: str, refresh_token: str, now: datetime) -> Tokens:
@@ -329,4 +339,5 @@ async def tidy(district: str, now: datetime) -> None:
     async with db.transaction(district):
         await store.forget_failures(now - accounts.FORGET_AFTER)
         await store.forget_refresh(now - timedelta(days=1))
+        await store.forget_oidc_logins(now)
         await keystore.forget_nonces(now - 2 * keys.WINDOW)

@@ -48,6 +48,43 @@ class DeviceStolen(NotSignedIn):
     title = ("设备已挂失，请清除数据", "This device is reported stolen: wipe its data")
 
 
+class SsoOff(Problem):
+    """No identity provider is set up in this deployment."""
+
+    type = "sso-off"
+    status = 404
+    title = ("未启用统一身份认证登录", "Sign-in by an identity provider is off")
+
+
+class SsoStateRefused(NotSignedIn):
+    """The sign-in is unknown, used, expired, or was begun in another browser."""
+
+    type = "sso-state-refused"
+    title = ("登录请求无效或已过期，请重新登录", "This sign-in is not valid any more, begin again")
+
+
+class SsoRefused(NotSignedIn):
+    """The identity provider does not vouch for anybody: it declined, or what it sent does not hold."""
+
+    type = "sso-refused"
+    title = ("统一身份认证未通过", "The identity provider does not vouch for this sign-in")
+
+
+class SsoUnknownAccount(NotSignedIn):
+    """The provider knows the person, but no account here is linked to them: an administrator does that."""
+
+    type = "sso-unknown-account"
+    title = ("该身份未关联本平台账号，请联系管理员", "No account is linked to this identity, ask an administrator")
+
+
+class SsoSubjectTaken(Problem):
+    """Another account is linked to this person at the identity provider."""
+
+    type = "sso-subject-taken"
+    status = 409
+    title = ("该身份已关联其他账号", "The identity is linked to another account")
+
+
 class UsernameTaken(Problem):
     """There is an account of this name."""
 

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from app.identity.accounts import Account
 from app.identity.devices import DeviceState
-from app.identity.problems import UsernameTaken
+from app.identity.oidc import Attempt
+from app.identity.problems import SsoSubjectTaken, UsernameTaken
 from app.kernel import db
 from app.kernel.actor import Membership
 
@@ -302,3 +303,47 @@ async def citizen(openid_hash: str, new_id: UUID, now: datetime) -> UUID:
         openid_hash,
         now,
     )
+
+
+async def credentials_of_sso(subject: str) -> Credentials | None:
+    """Return what sign-in needs of the account linked to a person at the identity provider."""
+    row = await db.fetchrow(
+        "select id, password_hash, must_change, disabled_at from account where sso_subject = $1",
+        subject,
+    )
+    return None if row is None else msgspec.convert(dict(row), Credentials)
+
+
+async def link_sso(account_id: UUID, subject: str | None) -> None:
+    """Link an account to a person at the identity provider; SsoSubjectTaken when another one is."""
+    try:
+        await db.execute("update account set sso_subject = $2 where id = $1", account_id, subject)
+    except UniqueViolationError as error:
+        raise SsoSubjectTaken from error
+
+
+async def add_oidc_login(state_digest: str, attempt: Attempt, expires_at: datetime) -> None:
+    """Keep a sign-in under way at the identity provider."""
+    await db.execute(
+        "insert into oidc_login (state_digest, browser, nonce, verifier, expires_at) values ($1, $2, $3, $4, $5)",
+        state_digest,
+        attempt.browser,
+        attempt.nonce,
+        attempt.verifier,
+        expires_at,
+    )
+
+
+async def take_oidc_login(state_digest: str, state: str, now: datetime) -> Attempt | None:
+    """Take a sign-in out, so that it is used once; None when there is none or it has expired."""
+    row = await db.fetchrow(
+        "delete from oidc_login where state_digest = $1 returning browser, nonce, verifier, expires_at", state_digest
+    )
+    if row is None or row["expires_at"] <= now:
+        return None
+    return Attempt(state=state, nonce=row["nonce"], verifier=row["verifier"], browser=row["browser"])
+
+
+async def forget_oidc_logins(before: datetime) -> None:
+    """Forget sign-ins that expired before an instant."""
+    await db.execute("delete from oidc_login where expires_at < $1", before)

@@ -14,6 +14,17 @@ class AccountRow(Table, tablename="account"):
     must_change = Boolean()
     disabled_at = Timestamptz(null=True, default=None)
     created_at = Timestamptz(default=None)
+    sso_subject = Text(null=True, default=None, unique=True)
+
+
+class OidcLoginRow(Table, tablename="oidc_login"):
+    """A sign-in under way at the identity provider, known by the digest of its state; used once."""
+
+    state_digest = Text(primary_key=True)
+    browser = Text()
+    nonce = Text()
+    verifier = Text()
+    expires_at = Timestamptz(default=None)
 
 
 class SignInFailureRow(Table, tablename="sign_in_failure"):

@@ -64,7 +64,8 @@ async def test_a_stranger_gets_401_everywhere_but_at_the_public_doors(
 
 
 PUBLIC = {
-    "/v1/auth/login", "/v1/auth/refresh", "/v1/citizen/login", "/v1/media/{of_district}/{evidence_id}/{variant}",
+    "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/oidc/start", "/v1/auth/oidc/callback",
+    "/v1/citizen/login", "/v1/media/{of_district}/{evidence_id}/{variant}",
     "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/openapi.json", "/docs/{path}",
     "/docs/assets/{file_path}",
 }  # fmt: skip
