@@ -1,14 +1,15 @@
 """Signing in and out, devices, accounts, keys and the access log, over HTTP."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from app.identity import administration_commands as administration
 from app.identity import commands, keystore, scope, store
 from app.identity.accounts import Account
 from app.identity.commands import Tokens
@@ -21,33 +22,36 @@ from app.kernel import db
 from app.kernel.actor import Actor, Membership
 from app.kernel.problem import FieldError, Invalid
 
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Secret = Annotated[str, Meta(max_length=1000)]
+
 
 class Login(Struct, frozen=True, forbid_unknown_fields=True):
     """用户名、密码，以及手机的设备号（可选）。"""
 
-    username: str
-    password: str
+    username: Annotated[str, Meta(max_length=200)]
+    password: Secret
     device_id: UUID | None = None
 
 
 class RefreshToken(Struct, frozen=True, forbid_unknown_fields=True):
     """The refresh token of the last answer."""
 
-    refresh_token: str
+    refresh_token: Secret
 
 
 class PasswordChange(Struct, frozen=True, forbid_unknown_fields=True):
     """The old password and the one to replace it."""
 
-    old_password: str
-    new_password: str
+    old_password: Secret
+    new_password: Secret
 
 
 class NewDevice(Struct, frozen=True, forbid_unknown_fields=True):
     """A phone: the id it made for itself and a name people know it by."""
 
     id: UUID
-    name: str = ""
+    name: Annotated[str, Meta(max_length=100)] = ""
 
 
 class DeviceChange(Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,17 +63,17 @@ class DeviceChange(Struct, frozen=True, forbid_unknown_fields=True):
 class NewAccount(Struct, frozen=True, forbid_unknown_fields=True):
     """A staff account to be made; the first password must be changed at the first sign-in."""
 
-    username: str
-    name: str
-    password: str
+    username: Name
+    name: Name
+    password: Secret
 
 
 class KeyRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A machine key to be made: whose it is and which actions of the rights matrix it may do."""
 
-    source: str
-    scopes: list[str]
-    expires_at: datetime | None = None
+    source: Name
+    scopes: Annotated[list[str], Meta(max_length=len(ACTIONS))]
+    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class Added(Struct, frozen=True):
@@ -168,7 +172,7 @@ async def change_device(
 ) -> Device:
     """Retire a phone, or report it stolen: it then gets 401 and is told to wipe."""
     scope.require_any(actor, "device.manage")
-    return await commands.set_device_state(actor.district, device_id, data.state, now)
+    return await administration.change_device(actor, device_id, data.state, now)
 
 
 @get("/accounts", opt={"action": "account.manage"}, tags=["accounts"])
@@ -187,7 +191,7 @@ async def create_account(
 ) -> Account:
     """Make a staff account."""
     scope.require_any(actor, "account.manage")
-    return await commands.create_account(actor.district, data.username, data.name, data.password, now)
+    return await administration.make_account(actor, data.username, data.name, data.password, now)
 
 
 @post("/accounts/{account_id:uuid}/memberships", opt={"action": "account.manage"}, tags=["accounts"])
@@ -208,7 +212,7 @@ async def add_membership(
                 )
             ]
         )
-    return Added(await commands.add_membership(actor.district, account_id, data, now))
+    return Added(await administration.give_role(actor, account_id, data, now))
 
 
 @delete(
@@ -222,7 +226,7 @@ async def end_membership(
 ) -> None:
     """Take a role away."""
     scope.require_any(actor, "account.manage")
-    await commands.end_membership(actor.district, account_id, membership_id, now)
+    await administration.end_role(actor, account_id, membership_id, now)
 
 
 @post("/accounts/{account_id:uuid}/disable", opt={"action": "account.manage"}, tags=["accounts"], status_code=204)
@@ -231,7 +235,7 @@ async def disable_account(
 ) -> None:
     """Close an account; its sessions end."""
     scope.require_any(actor, "account.manage")
-    await commands.disable_account(actor.district, account_id, now)
+    await administration.close_account(actor, account_id, now)
 
 
 @get("/keys", opt={"action": "key.manage"}, tags=["keys"])
@@ -255,14 +259,14 @@ async def create_key(
     ]
     if unknown:
         raise Invalid(unknown)
-    return await commands.create_key(actor.district, data.source, data.scopes, now, data.expires_at)
+    return await administration.make_key(actor, data.source, data.scopes, now, data.expires_at)
 
 
 @delete("/keys/{key_id:uuid}", opt={"action": "key.manage"}, tags=["keys"])
 async def revoke_key(key_id: FromPath[UUID], actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> None:
     """Revoke a machine's key."""
     scope.require_any(actor, "key.manage")
-    await commands.revoke_key(actor.district, key_id, now)
+    await administration.end_key(actor, key_id, now)
 
 
 @get("/access-log", opt={"action": "access_log.read"}, tags=["audit"])
