@@ -12,7 +12,7 @@ from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from redis.asyncio import Redis
 
-from app import doorbell, settings, wiring
+from app import doorbell, logs, settings, wiring
 from app.kernel import clock, db
 from app.server import authentication, errors, health, openapi, operations
 from app.server.envelope import Envelope
@@ -23,8 +23,10 @@ from migrations import runner
 
 
 def create_app(configuration: settings.Settings | None = None, now: clock.Clock = clock.now) -> Litestar:
-    """Return the application; `uvicorn --factory app.server:create_app` runs it."""
+    """Return the application; `uvicorn --factory app.server:create_app` runs it, with settings and logs of its own."""
     chosen = configuration or settings.load()
+    if configuration is None:
+        logs.configure(chosen.log_level)
     wiring.configure(chosen)
     db.configure(chosen.database_url)
     client: Any = Redis

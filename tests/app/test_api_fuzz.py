@@ -128,6 +128,7 @@ def environment(database_url: str, redis_url: str, mini_program: str, tmp_path: 
     return {
         "ZJW_MINI_PROGRAM_URL": mini_program,
         "ZJW_HOME": str(tmp_path / "home"),
+        "ZJW_LOG_LEVEL": "warning",
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "MEDIA_URL": (tmp_path / "media").as_uri(),

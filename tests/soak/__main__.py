@@ -47,6 +47,7 @@ async def series(home: Path, url: str, queue: Valkey, seed: int, minutes: float)
     """Alternate both kinds of rounds until the time is over."""
     environment = {
         "ZJW_HOME": str(home),
+        "ZJW_LOG_LEVEL": "warning",
         "DATABASE_URL": url,
         "REDIS_URL": queue.url(),
         "MEDIA_URL": (home / "media").as_uri(),
