@@ -42,7 +42,7 @@ def command(host: str | None, port: int | None, processes: int | None, fd: int |
                 Supervisor(programs.server(count, listener.fileno(), environment, "/dev/stderr"), click.echo).run()
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Ends open streams first: they would hold up the stop."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -65,7 +65,7 @@ def one_process(listener: socket.socket) -> None:
         timeout_keep_alive=65,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = _Server(config)
+    server = Server(config)
     server.run(sockets=[listener])
     if not server.started:
         sys.exit(3)

@@ -66,3 +66,11 @@ def only(rows: list[NoticeView]) -> NoticeView:
     """The one row."""
     assert len(rows) == 1
     return rows[0]
+
+
+async def finish(case: Case) -> None:
+    """Sign, work, submit and verify: the reporter is asked for a rating."""
+    await give(case, stage.TOWN_CLERK, o.Sign())
+    await give(case, stage.TOWN_CLERK, o.Record(work="已到现场"), 2)
+    await give(case, stage.TOWN_CLERK, o.Submit(result="已劝离", evidence=(stage.photo(),)), 3)
+    await give(case, stage.CENTRE_CLERK, o.Verify(passed=True), 4)

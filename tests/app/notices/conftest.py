@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from litestar import Litestar, Request, Response, post
+from litestar.params import FromPath
 
 from app.notices import adapters, configuration
 from app.notices.configuration import Outlets
@@ -32,7 +33,7 @@ class Receiver:
         """The receiver as an application."""
 
         @post("/{path:path}", status_code=200)
-        async def take(request: Request[Any, Any, Any], path: str) -> Response[Any]:
+        async def take(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[Any]:
             """Take whatever comes."""
             self.got.append((path, dict(request.headers), await request.body()))
             await self.gate.wait()

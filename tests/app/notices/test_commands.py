@@ -72,12 +72,10 @@ async def test_urging_reaches_the_holder_each_time_and_says_when_it_is_late(plac
 
 async def test_the_citizen_is_told_when_it_is_done(place: str) -> None:
     case = await opened()
-    await give(case, stage.TOWN_CLERK, o.Sign())
-    await give(case, stage.TOWN_CLERK, o.Record(work="已到现场"), 2)
-    await give(case, stage.TOWN_CLERK, o.Submit(result="已劝离", evidence=(stage.photo(),)), 3)
+    await cases.finish(case)
     await tell()
     assert [kind for to, kind, _ in await notices() if to == stage.CITIZEN.id] == ["calling_back"]
-    await give(case, stage.CITIZEN, o.Rate(score=5), 4)
+    await give(case, stage.CITIZEN, o.Rate(score=5), 9)
     await tell()
     assert [kind for to, kind, _ in await notices() if to == stage.CITIZEN.id] == ["calling_back", "closed"]
 
