@@ -228,6 +228,27 @@ async def add_shifts(shifts: Sequence[DutyShift]) -> int:
     return await _write("duty_shift", shifts)
 
 
+async def end_person(person: UUID, at: datetime) -> None:
+    """End somebody's time in their organisation and squads, and the shift that is running."""
+    for table, whose in (("person", "id"), ("squad_member", "person")):
+        await db.execute(
+            f"update {table} set ended_at = $2 where {whose} = $1 and (ended_at is null or ended_at > $2)"
+            " and started_at < $2",
+            person,
+            at,
+        )
+    await db.execute(
+        "update duty_shift set ends_at = $2 where person = $1 and starts_at < $2 and ends_at > $2", person, at
+    )
+
+
+async def give_shifts(source: UUID, target: UUID, at: datetime) -> int:
+    """Give somebody's coming shifts to somebody else and return how many."""
+    return await db.execute(
+        "update duty_shift set person = $2 where person = $1 and starts_at >= $3", source, target, at
+    )
+
+
 _AT_WORK = "started_at <= $1 and (ended_at is null or ended_at > $1)"
 
 

@@ -9,6 +9,7 @@ COMMANDS: dict[str, str] = {
     "crs": "crs",
     "demo": "demo",
     "grid": "grid",
+    "handover": "handover",
     "keys": "keys",
     "jt808": "jt808",
     "sensing": "sensing",

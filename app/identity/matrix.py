@@ -39,6 +39,7 @@ grid.manage         -     -     -     -     area  -     -     all   -     all   
 organisation.read   all   all   all   all   all   all   all   all   all   all   -
 organisation.manage -     -     -     -     -     -     -     all   -     all   -
 person.read         org   org   org   area  area  area  org   all   -     all   -
+person.handover     -     -     -     -     area  -     -     all   -     all   -
 duty.read           area  area  area  area  area  area  area  all   -     all   -
 duty.manage         -     -     area  area  area  -     -     all   -     all   -
 questionnaire.read  all   all   all   all   all   all   all   all   -     -     -
