@@ -70,7 +70,7 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     photos: Annotated[tuple[Evidence, ...], Meta(max_length=9)] = ()
     name: Annotated[str, Meta(max_length=50)] | None = None
     phone: Annotated[str, Meta(pattern=r"^[0-9+ -]{5,20}$")] | None = None
-    occurred_at: datetime | None = None
+    occurred_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class PublicStep(Struct, frozen=True, kw_only=True):

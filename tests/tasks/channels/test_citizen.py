@@ -79,6 +79,13 @@ async def test_items_of_the_staff_are_none_a_citizen_can_choose(district: str, h
         assert (await http.get(f"/v1/items/{code}", headers=wang.headers)).status_code == 404
 
 
+async def test_a_time_without_a_zone_is_a_bad_field(district: str, http: httpx.AsyncClient) -> None:
+    wang = await people.sign_in_citizen(district)
+    sent = {"text": "路灯不亮", "occurred_at": "2026-11-23T08:00:00"}
+    answer = await http.post("/v1/citizen/requests", json=sent, headers=wang.headers)
+    assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (422, ["occurred_at"])
+
+
 async def test_another_citizen_finds_nothing(district: str, http: httpx.AsyncClient) -> None:
     wang, li = await people.sign_in_citizen(district), await people.sign_in_citizen(district)
     made = await http.post("/v1/citizen/requests", json={"text": "路灯不亮"}, headers=wang.headers)
