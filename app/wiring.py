@@ -40,6 +40,7 @@ from tasks.cases import sweeping, trail
 from tasks.cases.events import CaseMoved, CaseOpened
 from tasks.channels import api as channels_api
 from tasks.channels import commands as channels
+from tasks.channels.events import CitizenErased
 from tasks.channels.mini_program import Endpoint
 from tasks.sensing import api as sensing_api
 from tasks.sensing import commands as sensing
@@ -82,6 +83,7 @@ SUBSCRIBERS: dict[type[Event], dict[str, Subscriber | Slow]] = {
     ReadingsRecorded: {"sensing.evaluate": sensing_watch.on_readings},
     CaseOpened: {"notices.tell": notices.on_case},
     CaseMoved: {"notices.tell": notices.on_case},
+    CitizenErased: {"notices.erase": notices_privacy.on_erased},
 }
 """Event → name of the subscriber → what it does. Names are kept with the event: do not reuse one for other work."""
 

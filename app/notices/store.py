@@ -129,6 +129,12 @@ async def remove_address(recipient: UUID, channel: Channel, about: UUID) -> None
     )
 
 
+async def erase(recipient: UUID) -> None:
+    """Delete all notices and addresses of somebody."""
+    await db.execute("delete from notice where recipient = $1", recipient)
+    await db.execute("delete from notice_address where recipient = $1", recipient)
+
+
 async def page(recipients: Collection[UUID], read: bool, before: UUID | None, limit: int) -> list[NoticeView]:
     """Return read or unread notices of the recipients, newest first, from below an id."""
     rows = await db.fetch(
