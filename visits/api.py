@@ -68,13 +68,17 @@ async def households(
     return _page(request, await commands.list_households(actor, area, care_need, after, limit), limit, "after")
 
 
-@get("/households/{household_id:uuid}", opt=HOUSEHOLDS, tags=["households"])
+@get("/households/{household_id:uuid}", opt=HOUSEHOLDS | {"versioned": True}, tags=["households"])
 async def household(household_id: FromPath[UUID], actor: NamedDependency[Actor]) -> HouseholdView:
     """Show one household, its contact masked."""
     return await commands.get_household(household_id, actor)
 
 
-@patch("/households/{household_id:uuid}", opt=WRITE_HOUSEHOLDS, tags=["households"])
+@patch(
+    "/households/{household_id:uuid}",
+    opt=WRITE_HOUSEHOLDS | {"versioned": True, "version_required": True},
+    tags=["households"],
+)
 async def change_household(
     household_id: FromPath[UUID],
     data: JSONBody[HouseholdChange],
@@ -132,7 +136,7 @@ async def rounds(
     return _page(request, await round_commands.list_rounds(actor, before, limit), limit, "before")
 
 
-@get("/rounds/{round_id:uuid}", opt=ROUNDS, tags=["visits"])
+@get("/rounds/{round_id:uuid}", opt=ROUNDS | {"versioned": True}, tags=["visits"])
 async def round_(round_id: FromPath[UUID], actor: NamedDependency[Actor]) -> Round:
     """Show a round."""
     return await round_commands.get_round(round_id, actor)
@@ -149,7 +153,7 @@ async def preview(
     return await round_commands.preview(round_id, data, actor, now)
 
 
-@post("/rounds/{round_id:uuid}/assign", opt=MANAGE_ROUNDS, tags=["visits"], status_code=200)
+@post("/rounds/{round_id:uuid}/assign", opt=MANAGE_ROUNDS | {"versioned": True}, tags=["visits"], status_code=200)
 async def assign(
     round_id: FromPath[UUID],
     data: JSONBody[PlanRequest],

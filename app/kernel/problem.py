@@ -159,6 +159,14 @@ class PreconditionFailed(Problem):
     title = ("版本条件不符", "Precondition failed")
 
 
+class VersionRequired(Problem):
+    """A change must name the version it was made from, as `version` or by If-Match."""
+
+    type = "version-required"
+    status = 428
+    title = ("请附上所见内容的版本号", "State the version of what you saw")
+
+
 class TooLarge(Problem):
     """The body is over the limit of this address."""
 

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from app import doorbell, logs, settings, wiring
 from app.kernel import clock, db
-from app.server import authentication, errors, health, openapi, operations
+from app.server import authentication, conditions, errors, health, openapi, operations
 from app.server.envelope import Envelope
 from app.server.health import Probe
 from app.server.idempotency import Idempotency
@@ -52,6 +52,8 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
             Idempotency(),
         ],
         guards=[authentication.permitted],
+        before_request=conditions.before_request,
+        after_request=conditions.after_request,
     )
     app = Litestar(
         route_handlers=[

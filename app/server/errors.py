@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from app import logs
 from app.kernel import problem
 from app.kernel.problem import FieldError, Invalid, Problem
+from app.server import conditions
 from app.server.invalid_fields import invalid_fields, translate
 
 logger = logging.getLogger("zjw.http")
@@ -50,7 +51,7 @@ def answer(request: AnyRequest, found: Problem) -> Response[bytes]:
 
 def on_problem(request: AnyRequest, error: Problem) -> Response[bytes]:
     """Answer a refusal of our own."""
-    return answer(request, error)
+    return answer(request, conditions.translated(request, error))
 
 
 def on_invalid(request: AnyRequest, error: ValidationException) -> Response[bytes]:

@@ -103,11 +103,31 @@ def complete(document: dict[str, Any], public: set[tuple[str, str]]) -> dict[str
     return document
 
 
-def _public_operations(app: Litestar) -> set[tuple[str, str]]:
+def _header(name: str, text: str) -> dict[str, Any]:
+    schema = {"type": "string", "maxLength": 200}
+    return {"name": name, "in": "header", "required": False, "description": text, "schema": schema}
+
+
+def describe_conditions(document: dict[str, Any], versioned: set[tuple[str, str]]) -> None:
+    """Describe ETag, If-Match and If-None-Match where they are understood."""
+    for method, path in versioned:
+        operation = document["paths"][path][method]
+        tag = {"description": 'Version and digest: `"7-0f3c…"`', "schema": {"type": "string"}}
+        operation["responses"]["200"].setdefault("headers", {})["ETag"] = tag
+        if method == "get":
+            operation["responses"]["304"] = {"description": "You have it already"}
+            header = _header("If-None-Match", "The ETag of the answer you have")
+        else:
+            header = _header("If-Match", 'The version you saw, `"7"` or its whole ETag, in place of `version`')
+        operation.setdefault("parameters", []).append(header)
+
+
+def _operations(app: Litestar, opt: str) -> set[tuple[str, str]]:
+    """Return (method, path) of the operations whose handlers declare `opt`."""
     found: set[tuple[str, str]] = set()
     for route in app.routes:
         for handler in getattr(route, "route_handlers", ()):
-            if isinstance(handler, HTTPRouteHandler) and handler.opt.get("public"):
+            if isinstance(handler, HTTPRouteHandler) and handler.opt.get(opt):
                 found |= {(method.lower(), route.path_format) for method in handler.http_methods}
     return found
 
@@ -117,7 +137,8 @@ def document_of(app: Litestar) -> bytes:
     """Return the OpenAPI document of an app as JSON."""
     # through JSON, so that only its kinds of values remain
     schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(app.openapi_schema.to_schema()))
-    return msgspec.json.encode(complete(schema, _public_operations(app)))
+    describe_conditions(schema, _operations(app, "versioned"))
+    return msgspec.json.encode(complete(schema, _operations(app, "public")))
 
 
 @get("/openapi.json", opt=OPEN, include_in_schema=False, sync_to_thread=False)

@@ -18,13 +18,12 @@ from tasks.cases import commands, intake, queries
 from tasks.cases import orders as o
 from tasks.cases.catalogue import Item
 from tasks.cases.model import Severity
-from tasks.cases.problems import VersionRequired
 from tasks.cases.queries import ContactView, Filter
 from tasks.cases.report import Report, Reporter
 from tasks.cases.views import CaseDetail, CaseRowView, CaseView, RoutingView, StepView
 
 READ: dict[str, Any] = {"action": "case.view"}
-ACT: dict[str, Any] = {"action": "case.act"}
+ACT: dict[str, Any] = {"action": "case.act", "versioned": True, "version_required": True}
 DESK_ROLES = frozenset({Role.STATION, Role.TOWN_CENTRE, Role.DEPARTMENT, Role.DISTRICT_CENTRE})
 Limit = Annotated[int, QueryParameter(ge=1, le=200)]
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -150,7 +149,7 @@ async def counts(actor: NamedDependency[Actor], now: NamedDependency[datetime]) 
     return await queries.counts(actor, now)
 
 
-@get("/cases/{case_id:uuid}", opt=READ, tags=["cases"])
+@get("/cases/{case_id:uuid}", opt=READ | {"versioned": True}, tags=["cases"])
 async def case(case_id: FromPath[UUID], actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> CaseDetail:
     """Show a case with its legs, its evidence and what you may do with it now."""
     scope.require_any(actor, "case.view")
@@ -220,8 +219,6 @@ def _route(order: type[o.Order]) -> Any:
         case_id: FromPath[UUID], data: Any, actor: NamedDependency[Actor], now: NamedDependency[datetime]
     ) -> CaseView:
         scope.require_any(actor, "case.act")
-        if data.version is None:
-            raise VersionRequired
         return await commands.give(case_id, data, actor, now)
 
     give.__annotations__["data"] = JSONBody[order]

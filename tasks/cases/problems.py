@@ -43,14 +43,6 @@ class RoleNotPermitted(Problem):
     title = ("此操作须由其他角色执行", "This belongs to another part in the case")
 
 
-class VersionRequired(Problem):
-    """A command must carry the version of the case it saw."""
-
-    type = "version-required"
-    status = 428
-    title = ("请附上所见事件的版本号", "State the version of the case you saw")
-
-
 class CommandIdReused(Problem):
     """The command id was used before for something else."""
 
