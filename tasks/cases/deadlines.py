@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 
 from msgspec import Struct
 
@@ -128,6 +128,7 @@ def _aware(*instants: datetime) -> None:
             raise ValueError(f"时间缺少时区 / a time without its zone: {instant.isoformat()}")
 
 
+@lru_cache(4096)
 def _local(day: date, at: time) -> datetime:
     return datetime.combine(day, at, ZONE).astimezone(UTC)
 

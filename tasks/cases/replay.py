@@ -109,7 +109,12 @@ def _play(history: History, number: str, place: Located | None, world: World, ha
         case, legs = change.case, journal.merged(legs, change.legs)
     sealed = journal.seal(trace.Head(opened.case.trace_seq, opened.case.trace_hash), done, world.makers)
     case = replace(case, trace_seq=sealed.head.seq, trace_hash=sealed.head.hash)
-    return _Played(opened, case, legs, sealed, facts.latest(told))
+    return _Played(opened, case, legs, sealed, _newest(told))
+
+
+def _newest(told: Sequence[fact.Fact]) -> list[fact.Fact]:
+    """Return the last version of each fact: nobody could read the ones before while they held."""
+    return list({each.fact_id: each for each in told}.values())
 
 
 async def _write(played: Sequence[_Played], histories: Sequence[History]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -247,8 +247,8 @@ async def copy_all(
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as COPY takes it: a word of ours as its text (an enum's subclass of str is one already)."""
-    return list(value) if isinstance(value, tuple) else value
+    """Return a value as COPY takes it: a tuple (pauses, extensions) as the list that JSON knows."""
+    return [*cast("tuple[Any, ...]", value)] if isinstance(value, tuple) else value
 
 
 async def externals(source: str, prefix: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Who acts in the demo's past: people of each organisation as actors, and how well each organisation keeps its terms."""
+"""Who acts in the demo's past: people of each organisation as actors, and how well each keeps its terms."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ ROLES: Mapping[Kind, Role] = {
     Kind.TEAM: Role.OFFICER,
     Kind.SQUAD: Role.OFFICER,
 }
-SKILL = (0.84, 0.985)
+SKILL = (0.87, 0.99)
 """The share of work that the weakest and the best organisation finish in time."""
 
 

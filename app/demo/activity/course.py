@@ -1,4 +1,4 @@
-"""The course of a made-up case: after every step, what is done next, by whom and when; the rules decide if it may be."""
+"""The course of a made-up case: after every step what is done next, by whom and when; the rules judge it."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta

@@ -1,6 +1,7 @@
 """Loads the demo's activity batch by batch, on all cores; one that was interrupted goes on where it stopped."""
 
 import asyncio
+import gc
 import multiprocessing
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -50,13 +51,15 @@ async def load(
     job = Job(kind=kind, anchor=anchor, volume=volume or KINDS[kind])
     stage = await set_up(job)
     names = [name for name in stage.names() if name not in known]
-    done = len(stage.names()) - len(names)
+    of = len(stage.names())
+    done = of - len(names)
     last = names.pop()
     await readings.load(job.volume, anchor, progress)
     async for _ in _run(job, stage, names, os.cpu_count() or 1 if processes is None else processes):
         done += 1
-        progress("activity 业务活动", done, len(names) + done)
+        progress("activity 业务活动", done, of)
     await stage.load(last)
+    progress("activity 业务活动", of, of)
     return len(names) + 1
 
 
@@ -167,6 +170,7 @@ def _begin(dsn: str, job: Job) -> None:
 
     _Process.runner = asyncio.Runner()
     _Process.stage = _Process.runner.run(begin())
+    gc.freeze()  # what is kept for good is not looked through again and again
 
 
 def _one(name: str) -> str:

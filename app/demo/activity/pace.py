@@ -47,7 +47,7 @@ def by(random: Random, start: datetime, after: datetime, due: datetime | None, s
     if due is None or after >= due:
         return soon(random, after, 3)
     term, in_time = due - start, random.random() < skill
-    part = random.betavariate(1.1, 4.5) * 0.95 if in_time else 1.03 + random.expovariate(2.5)
+    part = random.betavariate(1.1, 5.5) * 0.9 if in_time else 1.02 + random.expovariate(4)
     at = max(start + term * part, after + LEAST)
     if term >= timedelta(hours=24) or not in_time or working(start):
         at = opening(random, at)

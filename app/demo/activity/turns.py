@@ -1,4 +1,4 @@
-"""What becomes of a turn (环节) in the demo: signed or returned, handed down, worked on, extended, submitted, confirmed."""
+"""What becomes of a turn (环节) in the demo: signed or returned, handed down, worked on, submitted, confirmed."""
 
 from datetime import datetime, timedelta
 from random import Random

@@ -1,4 +1,4 @@
-"""The demo's past rounds: each town knocks on doors by day and by night, meets most people and hears what they ask for."""
+"""The demo's past rounds: each town knocks on doors by day and by night and hears what people ask for."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -79,7 +79,7 @@ class Walks:
         for half in Half:
             round_ = self._round(ids.next(), half, town, squads, week)
             field.rounds.append(round_)
-            turns = round(wanted * (0.55 if half is Half.DAY else 0.45) / 0.9)
+            turns = round(wanted * (0.55 if half is Half.DAY else 0.45) / 0.87)
             for home in random.sample(list(homes), min(turns, len(homes))):
                 squad = random.choice(squads)
                 self._turn(random, field, ids, round_, home, squad, met)
