@@ -1,7 +1,7 @@
 """Evidence: what is declared before the bytes come, and the states it goes through; pure."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -17,6 +17,8 @@ from media.verdict import Claim, Expected, Outcome, Verdict
 
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Instant = Annotated[datetime, Meta(tz=True)]
+_CLOCKS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+"""A capture time outside is no time of a camera: it counts as unknown. No clock refuses work."""
 
 
 class State(StrEnum):
@@ -117,7 +119,7 @@ def declared(
         sha256=ref.sha256,
         size=ref.size,
         media_type=ref.media_type,
-        captured_at=ref.captured_at,
+        captured_at=ref.captured_at if ref.captured_at and _CLOCKS[0] <= ref.captured_at < _CLOCKS[1] else None,
         lon=lon,
         lat=lat,
         received_place=ref.place,

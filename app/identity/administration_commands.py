@@ -12,7 +12,7 @@ from app.identity.devices import Device, DeviceState
 from app.identity.keys import NewKey
 from app.kernel import db
 from app.kernel.actor import Actor, Membership
-from app.kernel.problem import NotPermitted
+from app.kernel.problem import NotPermitted, invalid
 
 
 async def make_account(actor: Actor, username: str, name: str, password: str, now: datetime) -> Account:
@@ -49,7 +49,9 @@ async def close_account(actor: Actor, account: UUID, now: datetime) -> None:
 
 
 async def make_key(actor: Actor, source: str, scopes: list[str], now: datetime, expires_at: datetime | None) -> NewKey:
-    """Make a machine's key and secret, returned here and never again."""
+    """Make a machine's key and secret, returned here and never again; Invalid when it would end before it begins."""
+    if expires_at is not None and expires_at <= now:
+        raise invalid("expires_at", "须在将来", "lies in the future")
     async with db.transaction(actor.district):
         made = await commands.create_key(actor.district, source, scopes, now, expires_at)
         await commands.log_access(actor, "key.make", f"key:{made.id}", " ".join(scopes) or None, now)

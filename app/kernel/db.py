@@ -25,6 +25,9 @@ FENCE = 0x7A6A77
 """First key of the advisory lock every transaction shares and `district move` takes alone."""
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _DISTRICT = re.compile(r"[0-9]{6}")
 
 
@@ -63,7 +66,10 @@ def _decode_jsonb(value: bytes) -> Any:
 def _encode_time(value: datetime) -> tuple[int]:
     if value.tzinfo is None:
         raise ValueError(f"naive datetime refused: {value!r}")
-    return ((value - _EPOCH) // timedelta(microseconds=1),)
+    since = (value - _EPOCH) // _MICROSECOND
+    if not _FIRST <= since <= _LAST:  # PostgreSQL would keep it, and its row could never be read again
+        raise ValueError(f"a time outside of the years 1 to 9999 refused: {value!r}")
+    return (since,)
 
 
 def _decode_time(value: tuple[int]) -> datetime:

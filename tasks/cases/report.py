@@ -1,6 +1,6 @@
 """What comes in at the one door: a matter as any channel reports it, and what makes it unacceptable; pure."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,8 @@ LONGEST = {"title": 200, "description": 10_000, "address": 500, "external_id": 2
 REPORTER_KINDS = ("citizen", "resident", "worker", "organisation", "machine", "system")
 AHEAD = timedelta(minutes=5)
 """How far a reported time may lie in the future: clocks differ."""
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""What happened before is no case."""
 
 
 class Reporter(Struct, frozen=True, kw_only=True):
@@ -83,11 +85,13 @@ def faults(report: Report, now: datetime) -> list[FieldError]:
     """Return what is wrong with a report by itself, every bad field; nothing if it can be opened."""
     attributes = msgspec.json.encode(report.attributes)
     late = report.occurred_at is not None and report.occurred_at > now + AHEAD
+    early = report.occurred_at is not None and report.occurred_at < EARLIEST
     checks = (
         (not report.source.strip(), "source", ("不能为空", "must not be empty")),
         (not report.item.strip(), "item", ("不能为空", "must not be empty")),
         (not (report.title + report.description).strip(), "description", ("请写明事由", "say what it is about")),
         (report.reporter.kind not in REPORTER_KINDS, "reporter.kind", ("没有这种报告人", "no such kind of reporter")),
+        (early, "occurred_at", ("时间过早", "the time lies too far back")),
         (late, "occurred_at", ("时间在将来", "the time lies in the future")),
         (len(attributes) > 20_000, "attributes", ("属性过多", "too many attributes")),
         (b"\\u0000" in attributes, "attributes", ("含有无法保存的字符", "holds a character that cannot be stored")),

@@ -36,6 +36,14 @@ def test_every_fault_of_a_declaration_is_listed_by_its_field(refs: list[Evidence
     assert [error.field for error in rules.faults(refs, Limits())] == fields
 
 
+@pytest.mark.parametrize("clock", ["0001-01-01T00:00:00+14:00", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"])
+def test_a_clock_that_cannot_be_right_refuses_nothing_and_counts_as_none(clock: str) -> None:
+    one = EvidenceRef(
+        id=UUID(int=1), sha256="a" * 64, size=10, media_type="image/jpeg", captured_at=datetime.fromisoformat(clock)
+    )
+    assert (rules.faults([one], Limits()), declared(one).captured_at) == ([], None)
+
+
 def test_a_place_is_kept_as_it_came_and_in_wgs84() -> None:
     place = Place(120.27, 30.17, Datum.GCJ02, 15.0)
     one = declared(ref(place=place), Expected(lon=120.26, lat=30.17, limit_m=100))

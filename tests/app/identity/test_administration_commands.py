@@ -58,9 +58,10 @@ async def test_nobody_gives_a_role_to_themselves(district: str, http: httpx.Asyn
         ("/v1/accounts", {"username": "chen.wei", "name": "陈" * 101, "password": PASSWORD}, "name"),
         ("/v1/keys", {"source": "x" * 101, "scopes": []}, "source"),
         ("/v1/keys", {"source": "12315", "scopes": [], "expires_at": "2027-01-01T00:00:00"}, "expires_at"),
+        ("/v1/keys", {"source": "12315", "scopes": [], "expires_at": "0001-01-01T00:00:00+14:00"}, "expires_at"),
     ],
 )
-async def test_what_is_too_long_or_has_no_zone_is_refused_by_its_field(
+async def test_what_is_too_long_or_no_time_is_refused_by_its_field(
     district: str, http: httpx.AsyncClient, path: str, body: dict[str, object], field: str
 ) -> None:
     boss = (await people.sign_in(district, Role.ADMINISTRATOR)).headers

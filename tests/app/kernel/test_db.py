@@ -344,6 +344,15 @@ async def test_naive_times_are_refused_also_through_piccolo(district: str, probe
     assert await db.fetchval("select count(*) from probe") == 0
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_times_nobody_could_read_back_are_refused(district: str, time: str) -> None:
+    with pytest.raises(asyncpg.DataError):
+        async with db.transaction(district):
+            await db.fetchval("select $1::timestamptz", datetime.fromisoformat(time))
+    for kept in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)):
+        assert await db.fetchval("select $1::timestamptz", kept) == kept
+
+
 async def test_geometry_is_shapely_in_wgs84_and_another_srid_is_refused(district: str, probes: None) -> None:
     place = shapely.Point(120.27, 30.17)
     await db.execute("insert into probe (id, place) values (1, $1)", place)

@@ -79,11 +79,21 @@ async def test_items_of_the_staff_are_none_a_citizen_can_choose(district: str, h
         assert (await http.get(f"/v1/items/{code}", headers=wang.headers)).status_code == 404
 
 
-async def test_a_time_without_a_zone_is_a_bad_field(district: str, http: httpx.AsyncClient) -> None:
+async def test_a_time_without_a_zone_or_out_of_all_bounds_is_a_bad_field(
+    district: str, http: httpx.AsyncClient
+) -> None:
     wang = await people.sign_in_citizen(district)
-    sent = {"text": "路灯不亮", "occurred_at": "2026-11-23T08:00:00"}
-    answer = await http.post("/v1/citizen/requests", json=sent, headers=wang.headers)
-    assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (422, ["occurred_at"])
+    for time in ("2026-11-23T08:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        sent = {"text": "路灯不亮", "occurred_at": time}
+        answer = await http.post("/v1/citizen/requests", json=sent, headers=wang.headers)
+        assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (422, ["occurred_at"])
+
+
+async def test_a_photo_of_an_impossible_time_is_taken(district: str, http: httpx.AsyncClient) -> None:
+    wang = await people.sign_in_citizen(district)
+    photo = {"id": str(new_id()), "sha256": "a" * 64, "size": 10, "media_type": "image/jpeg"}
+    sent = {"text": "路灯不亮", "photos": [photo | {"captured_at": "0001-01-01T00:00:00+14:00"}]}
+    assert (await http.post("/v1/citizen/requests", json=sent, headers=wang.headers)).status_code == 201
 
 
 async def test_another_citizen_finds_nothing(district: str, http: httpx.AsyncClient) -> None:
