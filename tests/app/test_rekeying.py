@@ -1,5 +1,6 @@
 """After a rotation nothing needs the old key; stopped half way it goes on where it was."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +93,34 @@ async def test_a_rotation_that_was_stopped_goes_on(district: str) -> None:
     await rekeying.rotate([district], told, batch=2)
     assert seen == [(f"{district} identity", 2, 3), (f"{district} identity", 3, 3)]
     assert await rekeying.stale([district]) == 0
+
+
+async def test_what_changes_during_a_rotation_is_not_put_back(committed: str) -> None:
+    wang = await people.sign_in_citizen(committed)
+    sql = "update citizen set contact = $1 where id = $2"
+    async with db.transaction(committed):
+        await db.execute(sql, cipher.seal("旧联系方式"), wang.actor.id)
+    writing, commit = asyncio.Event(), asyncio.Event()
+
+    async def change() -> None:
+        async with db.transaction(committed):
+            await db.execute(sql, cipher.seal("新联系方式"), wang.actor.id)
+            writing.set()
+            await commit.wait()
+
+    changing = asyncio.create_task(change())
+    await writing.wait()
+    cipher.configure("2027", BOTH)
+    rotating = asyncio.create_task(rekeying.rotate([committed]))
+    async with db.transaction(committed):
+        while not await db.fetchval("select count(*) from pg_locks where not granted"):
+            await asyncio.sleep(0.01)
+    commit.set()
+    await asyncio.gather(changing, rotating)
+    async with db.transaction(committed):
+        token = await db.fetchval("select contact from citizen where id = $1", wang.actor.id)
+    assert token.startswith(cipher.prefix())
+    assert cipher.open_(token) == "新联系方式"
 
 
 async def test_a_key_that_is_missing_is_named_and_nothing_is_lost(district: str) -> None:
