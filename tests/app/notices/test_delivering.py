@@ -12,7 +12,7 @@ from app.identity import cipher, keys
 from app.kernel import db
 from app.kernel.actor import Role
 from app.kernel.ids import new_id
-from app.notices import adapters, commands, configuration, delivering
+from app.notices import adapters, commands, configuration, delivering, store
 from app.notices.commands import Phone
 from app.notices.configuration import Outlets
 from app.notices.quiet import parse
@@ -115,10 +115,8 @@ async def _follow(case: Any, openid: str) -> None:
     ("status", "answer", "state"),
     [
         (500, {}, "failed"),
-        (503, {}, "failed"),
         (429, {}, "failed"),
         (400, {}, "given_up"),
-        (404, {}, "given_up"),
     ],
 )
 async def test_what_a_receiver_refuses_is_tried_again_unless_it_is_of_no_use(
@@ -200,6 +198,31 @@ async def test_two_workers_share_the_work_and_send_each_message_once(real_place:
     await tell()
     assert sum(await asyncio.gather(*(deliver() for _ in range(3)))) == 12
     assert len({headers["idempotency-key"] for _, headers, _ in receiver.got}) == len(receiver.got) == 12
+
+
+async def test_a_worker_takes_what_another_has_not_taken_without_waiting_for_it(real_place: str) -> None:
+    configuration.configure(outlets("http://127.0.0.1:9"))
+    for _ in range(5):
+        await opened()
+    await tell()
+    taken, released = asyncio.Event(), asyncio.Event()
+
+    async def claim(limit: int) -> set[Any]:
+        return {each.id for each in await store.claim(Channel.WEBHOOK, NOW, NOW + delivering.LEASE, False, limit)}
+
+    async def first() -> set[Any]:
+        async with db.transaction(stage.DISTRICT):
+            mine = await claim(3)
+            taken.set()
+            await released.wait()
+        return mine
+
+    holding = asyncio.create_task(first())
+    await taken.wait()
+    async with asyncio.timeout(10), db.transaction(stage.DISTRICT):
+        others = await claim(5)
+    released.set()
+    assert (len(await holding), len(others), len(await holding & others)) == (3, 2, 0)
 
 
 async def test_a_worker_that_was_killed_while_sending_leaves_its_messages_to_others(

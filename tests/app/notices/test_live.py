@@ -19,7 +19,7 @@ from app.identity import identification
 from app.kernel import clock, db
 from app.kernel.actor import Role
 from app.kernel.ids import new_id
-from app.notices import live, streams
+from app.notices import api, live, streams
 from tests.app.notices.cases import opened, tell
 from tests.tasks.cases import stage
 from tests.tools import people
@@ -192,3 +192,25 @@ async def test_who_asks_for_something_else_than_events_gets_406(
     async with httpx.AsyncClient() as client:
         answer = await client.get(f"{server[0]}/v1/notices/stream", headers=mine.headers)
     assert (answer.status_code, answer.json()["type"]) == (406, "/problems/not-acceptable")
+
+
+async def test_a_connection_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "PATIENCE_SECONDS", 0.05)
+    ended = False
+
+    async def events() -> AsyncGenerator[bytes]:
+        nonlocal ended
+        try:
+            while True:
+                yield b": heartbeat\n\n"
+        finally:
+            ended = True
+
+    async def never(*_: object) -> Any:
+        await asyncio.Event().wait()
+
+    running = events()
+    async with asyncio.timeout(5):
+        await api.Events(iterator=running).send_body(never, never)
+    await running.aclose()
+    assert ended
