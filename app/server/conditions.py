@@ -62,7 +62,7 @@ async def _body(request: AnyRequest) -> dict[str, Any] | None:
 async def after_request(response: Response[Any]) -> Response[Any]:
     """Name the version of what is answered, and answer 304 to whoever has it already."""
     request = _asked.get()
-    version = getattr(response.content, "version", None)
+    version = getattr(getattr(response, "content", None), "version", None)  # a stream has no content
     if request is None or version is None:
         return response
     response.content = encode_json(response.content)

@@ -96,11 +96,12 @@ async def test_a_key_has_1_to_255_characters(district: str, probe: httpx.AsyncCl
 async def test_a_stored_answer_suits_a_client_that_takes_no_compression(
     district: str, probe: httpx.AsyncClient
 ) -> None:
-    headers = (await people.sign_in(district, Role.ADMINISTRATOR)).headers | {"Idempotency-Key": "a"}
-    body = {"source": "x" * 3000, "scopes": []}
-    first = await probe.post("/v1/keys", json=body, headers=headers | {"Accept-Encoding": "br"})
-    plain = await probe.post("/v1/keys", json=body, headers=headers | {"Accept-Encoding": "identity"})
+    headers = (await people.sign_in(district, Role.DISTRICT_CENTRE)).headers | {"Idempotency-Key": "a"}
+    body = {"item": "G001", "description": "路灯不亮"}
+    first = await probe.post("/v1/cases", json=body, headers=headers | {"Accept-Encoding": "br"})
+    plain = await probe.post("/v1/cases", json=body, headers=headers | {"Accept-Encoding": "identity"})
     assert first.status_code == 201
+    assert first.headers["content-encoding"] == "br"
     assert "content-encoding" not in plain.headers
     assert plain.json() == first.json()
 
