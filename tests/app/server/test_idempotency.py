@@ -97,7 +97,7 @@ async def test_a_stored_answer_suits_a_client_that_takes_no_compression(
     district: str, probe: httpx.AsyncClient
 ) -> None:
     headers = (await people.sign_in(district, Role.DISTRICT_CENTRE)).headers | {"Idempotency-Key": "a"}
-    body = {"item": "G001", "description": "路灯不亮"}
+    body = {"item": "G001", "description": "路灯不亮", "address": "示例路" * 100}
     first = await probe.post("/v1/cases", json=body, headers=headers | {"Accept-Encoding": "br"})
     plain = await probe.post("/v1/cases", json=body, headers=headers | {"Accept-Encoding": "identity"})
     assert first.status_code == 201
