@@ -101,7 +101,6 @@ async def test_a_stored_answer_suits_a_client_that_takes_no_compression(
     first = await probe.post("/v1/cases", json=body, headers=headers | {"Accept-Encoding": "br"})
     plain = await probe.post("/v1/cases", json=body, headers=headers | {"Accept-Encoding": "identity"})
     assert first.status_code == 201
-    assert first.headers["content-encoding"] == "br"
     assert "content-encoding" not in plain.headers
     assert plain.json() == first.json()
 
