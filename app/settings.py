@@ -99,6 +99,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     quiet_hours: Annotated[
         Hours, Meta(description="When only critical notices are sent out, in Hangzhou's time; `00:00-00:00`: never.")
     ] = "22:00-07:00"
+    otlp_endpoint: Annotated[
+        WebUrl, Meta(description="OpenTelemetry collector (OTLP over HTTP) that gets traces; default: none, it is off.")
+    ] = ""
     oidc_issuer: Annotated[
         WebUrl, Meta(description="Issuer of the OpenID Connect provider by which staff may sign in; default: off.")
     ] = ""

@@ -12,7 +12,7 @@ from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from redis.asyncio import Redis
 
-from app import doorbell, logs, settings, wiring
+from app import doorbell, logs, settings, tracing, wiring
 from app.kernel import clock, db
 from app.server import authentication, conditions, errors, health, openapi, operations
 from app.server.envelope import Envelope
@@ -34,6 +34,7 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncGenerator[None]:
+        tracing.configure(chosen.otlp_endpoint)
         started = db.DB.pool is None
         if started:
             await db.start(2, chosen.pool_size)
@@ -42,6 +43,7 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
         await redis.aclose()
         if started:
             await db.stop()
+        await asyncio.to_thread(tracing.stop)
 
     v1 = Router(
         "/v1",

@@ -8,6 +8,7 @@ from litestar.datastructures import Headers, MutableScopeHeaders
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
+from app import tracing
 from app.kernel.ids import new_id
 
 logger = logging.getLogger("zjw.http")
@@ -49,7 +50,11 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = request_id_of(Headers.from_scope(scope))
+        headers = Headers.from_scope(scope)
+        with tracing.span("request", server=True, traceparent=headers.get("traceparent", "")) as span:
+            await self._answer(scope, receive, send, request_id_of(headers), span)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str, span: tracing.Noted) -> None:
         scope["state"]["request_id"] = request_id
         began = time.perf_counter()
         status = 500
@@ -65,6 +70,7 @@ class Envelope:
             await self._app(scope, receive, mark)
         finally:
             _report(scope, request_id, status, time.perf_counter() - began)
+            _trace(scope, request_id, status, span)
 
 
 def _mark(headers: Any, request_id: str) -> None:
@@ -85,3 +91,15 @@ def _report(scope: Scope, request_id: str, status: int, seconds: float) -> None:
         "request",
         extra={"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1), "id": request_id},
     )
+
+
+def _trace(scope: Scope, request_id: str, status: int, span: tracing.Noted) -> None:
+    request: Any = scope
+    route = str(request.get("path_template") or "-")
+    span.name(f"{request['method']} {route}")
+    span.note("http.request.method", request["method"])
+    span.note("http.route", route)
+    span.note("http.response.status_code", status)
+    span.note("zjw.request_id", request_id)
+    if status >= 500:
+        span.fail(str(status))

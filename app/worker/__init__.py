@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from app import doorbell, logs, settings, wiring
+from app import doorbell, logs, settings, tracing, wiring
 from app.kernel import clock, db
 from app.worker import jobs, relay, schedules
 
@@ -12,6 +12,7 @@ logger = logging.getLogger("zjw.worker")
 
 async def _main(chosen: settings.Settings) -> None:
     wiring.configure(chosen)
+    tracing.configure(chosen.otlp_endpoint)
     db.configure(chosen.database_url)
     await db.start(2, chosen.pool_size)
     queue = jobs.Queue(chosen.redis_url)
@@ -31,6 +32,7 @@ async def _main(chosen: settings.Settings) -> None:
             await asyncio.gather(*loops, return_exceptions=True)
             await queue.close()
     await db.stop()
+    await asyncio.to_thread(tracing.stop)
 
 
 def run() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from uuid import UUID
 
-from app import wiring
+from app import tracing, wiring
 from app.kernel import db, event, outbox
 from app.kernel.clock import Clock
 from app.kernel.outbox import Pending
@@ -28,13 +28,17 @@ class Outcome:
         self, name: str, subscriber: Subscriber, happened: event.Event, clock: Clock, seconds: float
     ) -> bool:
         """Call one subscriber and say whether it did its work; whatever it raises is kept for the dead letter."""
-        try:
-            async with asyncio.timeout(seconds):
-                await subscriber(happened, clock())
-        except Exception as error:
-            logger.exception("subscriber", extra={"subscriber": name, "event": str(happened.id)})
-            self.faults.append(f"{name}: {type(error).__name__}: {error}")
-            return False
+        with tracing.span(f"deliver {name}") as span:
+            span.note("zjw.event", str(happened.id))
+            span.note("zjw.event_type", type(happened).__name__)
+            try:
+                async with asyncio.timeout(seconds):
+                    await subscriber(happened, clock())
+            except Exception as error:
+                span.fail(type(error).__name__)
+                logger.exception("subscriber", extra={"subscriber": name, "event": str(happened.id)})
+                self.faults.append(f"{name}: {type(error).__name__}: {error}")
+                return False
         self.done.append(name)
         return True
 

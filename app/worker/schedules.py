@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from app import logs, wiring
+from app import logs, tracing, wiring
 from app.kernel import db
 from app.kernel.clock import Clock
 
@@ -72,6 +72,12 @@ async def run_due(district: str, clock: Clock) -> list[str]:
 
 
 async def _run(district: str, name: str, clock: Clock) -> None:
+    with tracing.span(f"schedule {name}") as span:
+        span.note("zjw.district", district)
+        await _run_traced(district, name, clock, span)
+
+
+async def _run_traced(district: str, name: str, clock: Clock, span: tracing.Noted) -> None:
     every, job = wiring.SCHEDULES[name]
     error = None
     try:
@@ -83,6 +89,7 @@ async def _run(district: str, name: str, clock: Clock) -> None:
         raise
     except Exception as failure:
         logger.exception("schedule", extra={"schedule": name, "district": district})
+        span.fail(type(failure).__name__)
         error = f"{type(failure).__name__}: {failure}"[:2000]
     async with db.transaction(district):
         await finish(name, every, clock(), error)
