@@ -4,7 +4,7 @@ import asyncio
 import logging
 from uuid import UUID
 
-from app import tracing, wiring
+from app import logs, tracing, wiring
 from app.kernel import db, event, outbox
 from app.kernel.clock import Clock
 from app.kernel.outbox import Pending
@@ -37,7 +37,7 @@ class Outcome:
             except Exception as error:
                 span.fail(type(error).__name__)
                 logger.exception("subscriber", extra={"subscriber": name, "event": str(happened.id)})
-                self.faults.append(f"{name}: {type(error).__name__}: {error}")
+                self.faults.append(f"{name}: {type(error).__name__}: {logs.words_of(error)}")
                 return False
         self.done.append(name)
         return True
@@ -51,7 +51,7 @@ async def deliver(district: str, event_id: UUID, clock: Clock) -> None:
             await _deliver_slow(district, event_id, *slow, clock)
     except Exception as error:  # an unreadable event, or a commit that was refused
         logger.exception("delivery", extra={"event": str(event_id)})
-        await _count(district, event_id, f"{type(error).__name__}: {error}", clock)
+        await _count(district, event_id, f"{type(error).__name__}: {logs.words_of(error)}", clock)
 
 
 async def _deliver_quick(district: str, event_id: UUID, clock: Clock) -> tuple[event.Event, Outcome] | None:

@@ -153,6 +153,22 @@ async def test_an_event_nobody_can_read_is_counted_and_buried(tower: str, monkey
     assert letter.error == "KeyError: 'GoneClass'"
 
 
+async def test_a_dead_letter_quotes_no_value_of_a_refused_statement(
+    tower: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def personal(happened: TowerBellRung, now: datetime) -> None:
+        await db.execute("select $1::text::integer", "王某（演示）")
+
+    subscribe(monkeypatch, a=personal)
+    event_id = await one(tower)
+    async with db.transaction(tower):
+        await db.execute("update outbox set tries = $1", outbox.TRIES - 1)
+    await delivery.deliver(tower, event_id, Hands())
+    async with db.transaction(tower):
+        [letter] = await outbox.dead()
+    assert letter.error == "a: InvalidTextRepresentationError: SQLSTATE 22P02"
+
+
 async def test_a_commit_that_is_refused_is_counted(tower: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with db.transaction(tower):
         await db.execute(
