@@ -18,7 +18,7 @@ def scores(cast: Cast, now: datetime) -> dict[str, dict[str, Any]]:
     """Compute the month anew and return subject → score, as the town's manager sees it."""
     cast.staff("district").post(f"/v1/scoring/periods/{period_of(now)}/recompute", {})
     manager = cast.staff(f"manager.{TOWN}")
-    return {row["subject"]: row for row in manager.get(f"/v1/scoring/periods/{period_of(now)}/scores", limit=500)}
+    return {row["subject"]: row for row in manager.all(f"/v1/scoring/periods/{period_of(now)}/scores", limit=500)}
 
 
 def play(
@@ -46,7 +46,7 @@ def _lines_with(manager: Client, score: str, cases: set[str]) -> list[tuple[dict
     """Return the lines of a score that have a fact of one of the cases, with that fact."""
     found: list[tuple[dict[str, Any], dict[str, Any]]] = []
     for line in manager.get(f"/v1/scoring/scores/{score}")["lines"]:
-        for fact in manager.get(f"/v1/scoring/scores/{score}/lines/{line['code']}/facts", limit=500):
+        for fact in manager.all(f"/v1/scoring/scores/{score}/lines/{line['code']}/facts", limit=500):
             if any(case in str(fact) for case in cases):
                 found.append((line, fact))
                 break

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,6 +71,16 @@ class Client:
     def get(self, path: str, **parameters: Any) -> Json:
         """GET and decode."""
         return self.call("GET", path, params=parameters).json()
+
+    def all(self, path: str, **parameters: Any) -> Iterator[Json]:
+        """GET a list and the pages that follow it (`Link: rel=next`), row by row."""
+        answer = self.call("GET", path, params=parameters)
+        while True:
+            yield from answer.json()
+            following = answer.links.get("next")
+            if following is None:
+                return
+            answer = self.call("GET", following["url"])
 
     def post(self, path: str, body: Json, expect: int = 200) -> Json:
         """POST and decode."""
