@@ -5,9 +5,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from app.identity import cipher, identification, privacy_store, sealing_store, store
+from app.identity import cipher, identification, privacy_store, resealing, store
 from app.identity import commands as identity
-from app.identity.sealing_store import Sealed
+from app.identity.resealing import Sealed
 from app.identity.store import SessionView
 from app.kernel import db
 from app.kernel.actor import Actor, system
@@ -32,13 +32,13 @@ class CitizenData(Struct, frozen=True, kw_only=True):
 async def stale(district: str) -> int:
     """Return how many secrets of machines and contacts of citizens an older key or algorithm sealed."""
     async with db.transaction(district):
-        return await sealing_store.stale(_SEALED)
+        return await resealing.stale(_SEALED)
 
 
 async def reseal(district: str, limit: int) -> int:
     """Seal up to `limit` of them under the present key and return how many."""
     async with db.transaction(district):
-        return await sealing_store.reseal(_SEALED, limit)
+        return await resealing.reseal(_SEALED, limit)
 
 
 async def citizen_data(citizen: UUID) -> CitizenData | None:

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from app.identity import sealing_store
-from app.identity.sealing_store import Sealed
+from app.identity import resealing
+from app.identity.resealing import Sealed
 from app.kernel import db
 from app.notices import store
 from tasks.channels.events import CitizenErased
@@ -14,13 +14,13 @@ _SEALED = (Sealed("notice_address", ("address",)),)
 async def stale(district: str) -> int:
     """Return how many addresses of messages an older key or algorithm sealed."""
     async with db.transaction(district):
-        return await sealing_store.stale(_SEALED)
+        return await resealing.stale(_SEALED)
 
 
 async def reseal(district: str, limit: int) -> int:
     """Seal up to `limit` of them under the present key and return how many."""
     async with db.transaction(district):
-        return await sealing_store.reseal(_SEALED, limit)
+        return await resealing.reseal(_SEALED, limit)
 
 
 async def on_erased(event: CitizenErased, now: datetime) -> None:

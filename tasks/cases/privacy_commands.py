@@ -10,9 +10,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from app.identity import cipher, sealing_store
+from app.identity import cipher, resealing
 from app.identity import commands as identity
-from app.identity.sealing_store import Sealed
+from app.identity.resealing import Sealed
 from app.kernel import changes, db
 from app.kernel.actor import Actor, system
 from tasks.cases import journal, privacy_store, reference, store
@@ -63,13 +63,13 @@ class Erased(Struct, frozen=True):
 async def stale(district: str) -> int:
     """Return how many contacts of cases an older key or algorithm sealed."""
     async with db.transaction(district):
-        return await sealing_store.stale(_SEALED)
+        return await resealing.stale(_SEALED)
 
 
 async def reseal(district: str, limit: int) -> int:
     """Seal up to `limit` of them under the present key and return how many."""
     async with db.transaction(district):
-        return await sealing_store.reseal(_SEALED, limit)
+        return await resealing.reseal(_SEALED, limit)
 
 
 async def erase_old_contacts(district: str, before: datetime, limit: int, now: datetime) -> int:
