@@ -47,7 +47,6 @@ PASSING = (DeadlockDetectedError, LockNotAvailableError, QueryCanceledError, Ser
 """Database errors that a second try may not meet."""
 
 ACKNOWLEDGED_FOR = timedelta(days=7)
-MAX_CELLS = 2_000
 
 
 async def pull(request: Pull, actor: Actor, now: datetime) -> PullAnswer:
@@ -65,7 +64,7 @@ async def pull(request: Pull, actor: Actor, now: datetime) -> PullAnswer:
         epoch = str(await changes.epoch())
         cells = await visit_store.cells_below(scope.reach(actor, "household.read").areas, actor.id)
         squads = actor.organisations | await visit_store.squads_with_turns(actor.id)
-        allowed = buckets.buckets_of(actor.id, squads, cells[:MAX_CELLS])
+        allowed = buckets.buckets_of(actor.id, squads, cells[: feed.MAX_CELLS])
         cursors, removed = feed.cursors(request, allowed, epoch)
         pages = await _pages(cursors, request.limit)
         acknowledged = await store.acknowledged(request.device_id, now - ACKNOWLEDGED_FOR)

@@ -11,6 +11,10 @@ from app.kernel.changes import Change
 
 Cursor = Annotated[int, Meta(ge=0, le=2**62)]
 MAX_LIMIT = 1_000
+MAX_CELLS = 2_000
+"""Most cells a phone is given."""
+MAX_BUCKETS = 4_000
+"""Most buckets a phone may hold: more than it is ever given, for there is room beside the cells for all its squads."""
 
 
 class Pull(Struct, frozen=True, kw_only=True):
@@ -19,7 +23,7 @@ class Pull(Struct, frozen=True, kw_only=True):
     device_id: UUID
     app_schema: Annotated[int, Meta(ge=0, le=10_000)]
     epoch: str | None = None
-    buckets: Annotated[dict[str, Cursor], Meta(max_length=2_000)] = {}
+    buckets: Annotated[dict[str, Cursor], Meta(max_length=MAX_BUCKETS)] = {}
     limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = 200
 
 

@@ -1,5 +1,7 @@
 """What a phone pulls: its buckets, its cursors after a restore, whole pages."""
 
+import msgspec
+
 from app.kernel.changes import Change
 from app.kernel.ids import new_id
 from visits import buckets
@@ -38,3 +40,11 @@ def test_a_page_says_whether_there_is_more_and_never_moves_back() -> None:
 def test_no_room_left_is_more_to_come_without_moving_on() -> None:
     page = feed.page(3, [Change(4, "household", "h", 1, {})], 0, (4, 1))
     assert (page.ops, page.cursor, page.has_more) == ((), 3, True)
+
+
+def test_a_phone_that_holds_all_it_was_given_can_pull_again() -> None:
+    cells = [f"330109{n:09}" for n in range(feed.MAX_CELLS)]
+    given = buckets.buckets_of(ME, {new_id() for _ in range(500)}, cells)
+    asked = {"device_id": DEVICE, "app_schema": 2, "epoch": "e", "buckets": dict.fromkeys(given, 7)}
+    again = msgspec.json.decode(msgspec.json.encode(asked), type=Pull)
+    assert feed.cursors(again, given, "e") == (dict.fromkeys(given, 7), ())
