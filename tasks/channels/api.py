@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-from litestar import get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from app.identity import scope
 from app.identity.commands import Tokens
@@ -20,6 +21,7 @@ from tasks.channels.privacy_commands import Erasure, Export
 FOLLOW: dict[str, Any] = {"action": "request.follow"}
 TAGS = ["citizen"]
 Languages = Annotated[str, HeaderParameter(name="Accept-Language")]
+Limit = Annotated[int, QueryParameter(ge=1, le=200)]
 
 
 @post("/citizen/login", opt={"public": True}, tags=TAGS, status_code=200)
@@ -41,11 +43,21 @@ async def submit(
 
 @get("/citizen/requests", opt=FOLLOW, tags=TAGS)
 async def mine(
-    actor: NamedDependency[Actor], now: NamedDependency[datetime], languages: Languages = ""
-) -> list[RequestRow]:
-    """List my requests, newest first."""
+    request: Request[Any, Any, Any],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    languages: Languages = "",
+    limit: Limit = 100,
+    after: FromQuery[str | None] = None,
+) -> Response[list[RequestRow]]:
+    """List my requests, newest first; `Link: rel=next` when there may be more."""
     scope.require_any(actor, "request.follow")
-    return await commands.mine(actor, language_of(languages), now)
+    rows, mark = await commands.mine(actor, language_of(languages), now, limit, after)
+    headers: dict[str, str] = {}
+    if mark is not None:
+        following = dict(request.query_params.items()) | {"after": mark, "limit": str(limit)}
+        headers["Link"] = f'<{request.url.path}?{urlencode(following)}>; rel="next"'
+    return Response(rows, headers=headers)
 
 
 @get("/citizen/requests/{request_id:uuid}", opt=FOLLOW, tags=TAGS)

@@ -44,10 +44,15 @@ async def follow(case_id: UUID, actor: Actor, language: int, now: datetime) -> R
     return citizen.view(case, await queries.steps(case_id, actor, now), language)
 
 
-async def mine(actor: Actor, language: int, now: datetime) -> list[RequestRow]:
-    """Return the citizen's requests, newest first."""
-    rows = await queries.cases(queries.Filter(), actor, now, 100)
-    return [
+async def mine(
+    actor: Actor, language: int, now: datetime, limit: int, after: str | None = None
+) -> tuple[list[RequestRow], str | None]:
+    """Return up to `limit` of the citizen's requests, newest first, and the mark of the next page if there may be one.
+
+    `after` is the mark of this page; Invalid when it is none.
+    """
+    rows = await queries.cases(queries.Filter(), actor, now, limit, after)
+    shown = [
         RequestRow(
             id=row.id,
             number=row.number,
@@ -59,6 +64,7 @@ async def mine(actor: Actor, language: int, now: datetime) -> list[RequestRow]:
         )
         for row in rows
     ]
+    return shown, queries.cursor_after(rows[-1]) if len(rows) == limit else None
 
 
 async def order(case_id: UUID, order_: Order, actor: Actor, language: int, now: datetime) -> RequestView:

@@ -62,6 +62,22 @@ async def test_a_request_is_followed_in_plain_words(district: str, http: httpx.A
     assert [row["id"] for row in listed] == [request["id"]]
 
 
+async def test_the_list_goes_on_over_its_pages(district: str, http: httpx.AsyncClient) -> None:
+    wang = await people.sign_in_citizen(district)
+    made = [
+        (await http.post("/v1/citizen/requests", json={"text": f"路灯不亮 {n}"}, headers=wang.headers)).json()["id"]
+        for n in range(3)
+    ]
+    seen: list[str] = []
+    path: str | None = "/v1/citizen/requests?limit=2"
+    while path:
+        answer = await http.get(path, headers=wang.headers)
+        seen += [row["id"] for row in answer.json()]
+        path = answer.links["next"]["url"] if "next" in answer.links else None
+    assert seen == made[::-1]
+    assert (await http.get("/v1/citizen/requests?after=x", headers=wang.headers)).status_code == 422
+
+
 async def test_a_second_tap_is_the_same_request(district: str, http: httpx.AsyncClient) -> None:
     wang = await people.sign_in_citizen(district)
     sent = {"text": "路灯不亮", "id": str(new_id())}
