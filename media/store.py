@@ -89,6 +89,11 @@ async def end_upload(upload_id: UUID, outcome: str, sha256: str | None, now: dat
     )
 
 
+async def lock_uploader(actor: UUID) -> None:
+    """Let one beginning of this actor at a time be counted: two that do not see each other would both fit the day."""
+    await db.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"uploads of {actor}")
+
+
 async def uploaded_since(actor: UUID, since: datetime) -> int:
     """Bytes of all uploads an actor began since then, whatever became of them."""
     return await db.fetchval(

@@ -70,6 +70,7 @@ async def own_evidence(evidence_id: UUID, actor: Actor) -> Evidence:
 
 async def _within_the_day(actor: Actor, length: int, now: datetime) -> None:
     most = limits().person_day_bytes
+    await store.lock_uploader(actor.id)
     if await store.uploaded_since(actor.id, now - _DAY) + length > most:
         raise DailyLimitReached(headers={"Retry-After": "3600"}, limit=most)
 

@@ -17,8 +17,9 @@ from app.kernel.ids import new_id
 from app.kernel.problem import Invalid
 from app.worker import delivery
 from media import commands, facts, one_shot, upload_commands
+from media.configuration import limits
 from media.evidence import EvidenceRef, State
-from media.problems import DigestMismatch, EvidenceIdTaken, EvidenceNotFound, FileTooLarge
+from media.problems import DailyLimitReached, DigestMismatch, EvidenceIdTaken, EvidenceNotFound, FileTooLarge
 from media.tus import Creation, Part
 from media.verdict import Expected
 from tests.media import photos
@@ -287,3 +288,15 @@ async def test_evidence_of_another_district_is_not_seen(root: Path, officer: Per
     owner = await declare(officer, ref(content))
     async with db.transaction("330110"):
         assert await facts.of([owner]) == {owner: []}
+
+
+async def test_beginnings_at_once_do_not_pass_the_limit_of_the_day_together(root: Path, officer: Person) -> None:
+    size = limits().image_bytes
+    fit = limits().person_day_bytes // size
+    one = Creation(size, {}, "")
+    for _ in range(fit - 1):
+        await upload_commands.begin(officer.actor, one, NOW)
+    begun = await asyncio.gather(
+        *(upload_commands.begin(officer.actor, one, NOW) for _ in range(4)), return_exceptions=True
+    )
+    assert sorted(type(each).__name__ for each in begun) == [DailyLimitReached.__name__] * 3 + ["Upload"]
