@@ -40,7 +40,10 @@ class Registered(Struct, frozen=True, kw_only=True):
 
 
 async def register_device(new: NewDevice, actor: Actor, now: datetime) -> Registered:
-    """Register a device with its channels; one without a gateway gets a key. Raises Invalid, DeviceCodeTaken."""
+    """Register a device with its channels; one without a gateway gets a key.
+
+    Raises Invalid, DeviceCodeTaken; DeviceNotFound for an owner or a gateway out of reach.
+    """
     async with db.transaction(actor.district):
         area = new.area or await _area_at(new, now)
         directory = await grid.directory(now)
@@ -53,10 +56,10 @@ async def register_device(new: NewDevice, actor: Actor, now: datetime) -> Regist
         faults = devices.faults(new)
         if directory.get(new.owner) is None:
             faults.append(FieldError("owner", ("没有这个单位", "no such organisation")))
-        if new.gateway is not None and await store.device(new.gateway) is None:
-            faults.append(FieldError("gateway", ("没有这台网关", "no such gateway")))
         if faults:
             raise Invalid(faults)
+        if new.gateway is not None:
+            await _require(new.gateway, "sensing.manage", actor, now)
         device = devices.registered(new, new_id(), area, now)
         channels = tuple(devices.channel(each, new_id(), device.id) for each in new.channels)
         if not await store.add_device(device, channels):

@@ -8,10 +8,14 @@ import pytest
 
 from app.kernel import db
 from app.kernel.actor import Role
+from app.kernel.ids import new_id
 from app.kernel.problem import Invalid, NotPermitted
+from grid import store as grid_store
+from grid.organisations import Kind
 from tasks.sensing import commands, store
 from tasks.sensing.devices import Incoming, NewChannel
 from tasks.sensing.problems import DeviceCodeTaken, DeviceNotFound
+from tests.grid.places import organisation
 from tests.tasks.sensing.underpass import DISTRICT, NOON, RULE, TOWN, at, build, count, send, sensor, staff
 
 
@@ -112,6 +116,19 @@ async def test_a_gateway_speaks_for_what_is_behind_it_and_for_nobody_else(distri
     assert other.device == stranger.device.id
 
 
+async def test_a_gateway_out_of_reach_is_refused_like_one_that_does_not_exist(district: str):
+    place = await build()
+    async with db.transaction(DISTRICT):
+        other = organisation(Kind.DEPARTMENT, "水务局（演示）", parent=place.centre.memberships[0].organisation)
+        await grid_store.add_organisations([other], new_id())
+    stranger = staff(Role.DEPARTMENT, other.id)
+    for gateway in (place.sensor.device.id, new_id()):
+        with pytest.raises(DeviceNotFound):
+            await commands.register_device(sensor("WL-2", other.id, gateway=gateway), stranger, NOON)
+    own = await commands.register_device(sensor("WL-2", other.id), stranger, NOON)
+    await commands.register_device(sensor("WL-3", other.id, gateway=own.device.id), stranger, NOON)
+
+
 async def test_a_key_is_stored_as_a_digest_and_ends_when_it_is_replaced(district: str):
     place = await build()
     key = place.sensor.key or ""
@@ -140,7 +157,6 @@ async def test_registration_lists_every_bad_field(district: str):
         place.centre.id,
         lat=91.0,
         area="33",
-        gateway=place.centre.id,
         channels=(NewChannel(name="a", unit="cm", low=3, high=2), NewChannel(name="a", unit="cm")),
     )
     with pytest.raises(Invalid) as refusal:
@@ -150,7 +166,6 @@ async def test_registration_lists_every_bad_field(district: str):
         "lat",
         "area",
         "owner",
-        "gateway",
         "channels[0].name",
         "channels[0].high",
         "channels[1].name",
