@@ -97,5 +97,5 @@ async def link(actor: Actor, account: UUID, subject: str | None, now: datetime) 
         if subject is not None and found.must_change:
             await store.set_password(account, commands.NO_PASSWORD, must_change=False)
         await store.revoke_sessions(account, "sign-in by the provider changed", now)
-        await commands.log_access(actor, "account.manage", f"account/{account}", "sso", now)
+        await commands.log_access(actor, "account.manage", f"account:{account}", "sso", now)
     identification.forget_all()
