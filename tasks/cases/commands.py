@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from asyncpg.exceptions import UniqueViolationError
 from msgspec.structs import replace
 
 from app.identity import scope
@@ -55,8 +56,14 @@ async def give(case_id: UUID, order: o.Order, actor: Actor, now: datetime) -> Ca
     not the actor's), StaleVersion, TransitionRefused, RoleNotPermitted, LegNotFound, OrganisationUnknown,
     CommandIdReused, Invalid.
     """
-    async with db.transaction(actor.district):
-        return await carry_out(case_id, order, actor, now)
+    try:
+        async with db.transaction(actor.district):
+            return await carry_out(case_id, order, actor, now)
+    except UniqueViolationError as error:
+        if error.constraint_name != "case_command_pkey":
+            raise
+    # Another case was given this id at the same moment; that is committed now.
+    raise CommandIdReused(command_id=str(order.command_id))
 
 
 async def carry_out(case_id: UUID, order: o.Order, actor: Actor, now: datetime) -> CaseView:

@@ -115,3 +115,12 @@ async def test_numbers_are_unique_however_many_open_at_once(real_place: str):
     cases = await asyncio.gather(*(opened() for _ in range(30)))
     assert len({case.number for case in cases}) == 30
     assert (await trail.verify_all(real_place)).broken is None
+
+
+async def test_one_command_id_on_two_cases_at_once_counts_once(real_place: str):
+    one, other = await opened(), await opened(description="另一处占道经营")
+    order = o.Sign(command_id=new_id())
+    answers = await asyncio.gather(
+        *(commands.give(case.id, order, stage.TOWN_CLERK, NOW) for case in (one, other)), return_exceptions=True
+    )
+    assert sorted(type(answer).__name__ for answer in answers) == ["CaseView", "CommandIdReused"]
