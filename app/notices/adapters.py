@@ -87,7 +87,7 @@ async def _sms(message: Message, outlets: Outlets, client: httpx.AsyncClient, _:
 
 
 async def _webhook(message: Message, outlets: Outlets, client: httpx.AsyncClient, now: datetime) -> None:
-    """POST the notice as JSON, signed as pushes to this platform are: HMAC-SHA-256 over timestamp, nonce, body."""
+    """POST the notice as JSON, signed with the webhook's secret: HMAC-SHA-256 over timestamp, nonce, body."""
     body = msgspec.json.encode(
         {
             "id": message.notice,

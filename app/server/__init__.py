@@ -19,6 +19,7 @@ from app.server.envelope import Envelope
 from app.server.health import Probe
 from app.server.idempotency import Idempotency
 from app.server.limits import Buckets, RateLimit
+from app.server.signatures import Signatures
 from migrations import runner
 
 
@@ -50,6 +51,7 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
         route_handlers=[*wiring.ROUTES, *operations.routes],
         middleware=[
             authentication.Authentication(now, chosen.district),
+            Signatures(),
             RateLimit(Buckets(redis)),
             Idempotency(),
         ],

@@ -39,7 +39,7 @@ PROBLEM = {
 }
 _WORDS = {
     "400": "The request cannot be read",
-    "401": "Not signed in",
+    "401": "Not signed in, or the signature of a machine's change is refused",
     "403": "Not permitted",
     "404": "No such thing, or not yours",
     "405": "Method not allowed",
@@ -99,13 +99,31 @@ def complete(document: dict[str, Any], public: set[tuple[str, str]]) -> dict[str
                 if status not in responses or status == "400":
                     responses[status] = _problem_response(status)
             if not open_to_all:
-                operation["security"] = [{"bearer": []}, {"apiKey": []}, {"deviceKey": []}]
+                _close(method, operation)
     return document
 
 
 def _header(name: str, text: str) -> dict[str, Any]:
     schema = {"type": "string", "maxLength": 200}
     return {"name": name, "in": "header", "required": False, "description": text, "schema": schema}
+
+
+_SIGNED = [
+    _header("X-Timestamp", "Needed with X-Api-Key: Unix seconds, at most 5 minutes from the server's clock"),
+    _header("X-Nonce", "Needed with X-Api-Key: 8-100 characters `A-Za-z0-9._~-`, new for each request of the key"),
+    _header(
+        "X-Signature",
+        "Needed with X-Api-Key: hex HMAC-SHA-256 of the key's secret over"
+        " `timestamp LF nonce LF METHOD LF path?query LF body`",
+    ),
+]
+
+
+def _close(method: str, operation: dict[str, Any]) -> None:
+    """Say which credentials an operation takes, and that a machine signs what changes something."""
+    operation["security"] = [{"bearer": []}, {"apiKey": []}, {"deviceKey": []}]
+    if method not in ("get", "head", "options"):
+        operation.setdefault("parameters", []).extend(_SIGNED)
 
 
 def describe_conditions(document: dict[str, Any], versioned: set[tuple[str, str]]) -> None:
@@ -193,7 +211,13 @@ def config() -> OpenAPIConfig:
                 "bearer": SecurityScheme(
                     type="http", scheme="bearer", description="Access token of staff or a citizen"
                 ),
-                "apiKey": SecurityScheme(type="apiKey", security_scheme_in="header", name="X-Api-Key"),
+                "apiKey": SecurityScheme(
+                    type="apiKey",
+                    security_scheme_in="header",
+                    name="X-Api-Key",
+                    description="Key of a machine. Enough to read (GET, HEAD, OPTIONS); any other request is signed:"
+                    " `X-Timestamp`, `X-Nonce`, `X-Signature`, else 401 `signature-refused`.",
+                ),
                 "deviceKey": SecurityScheme(type="apiKey", security_scheme_in="header", name="X-Device-Key"),
             }
         ),

@@ -15,6 +15,7 @@ from app.kernel.actor import Actor, Role
 from app.kernel.ids import new_id
 from tests.tools import people
 from tests.tools.operations import Operation, all_operations
+from tests.tools.signing import Signed
 
 DECLARATIONS = ("action", "public", "signed_in")
 ABSENT_OR_REFUSED = (403, 404)
@@ -25,9 +26,11 @@ async def operations(app: Litestar, http: httpx.AsyncClient) -> list[Operation]:
     return all_operations(app, (await http.get("/openapi.json")).json())
 
 
-async def call(http: httpx.AsyncClient, operation: Operation, headers: dict[str, str]) -> httpx.Response:
+async def call(
+    http: httpx.AsyncClient, operation: Operation, headers: dict[str, str], auth: httpx.Auth | None = None
+) -> httpx.Response:
     return await http.request(
-        operation.method, operation.url, params=operation.query, json=operation.body, headers=headers
+        operation.method, operation.url, params=operation.query, json=operation.body, headers=headers, auth=auth
     )
 
 
@@ -107,6 +110,8 @@ class Everybody:
         self.who = who
         self._http = http
         self._person: people.Person | None = None
+        self.auth: httpx.Auth | None = None
+        """What signs the requests, of machines."""
 
     async def headers(self, operation: Operation) -> dict[str, str]:
         if self._person is None or self.who == "citizen" or operation.path.startswith("/v1/auth"):
@@ -121,6 +126,7 @@ class Everybody:
         if self.who.startswith("machine"):
             scopes = sorted(ACTIONS) if self.who == "machine with all scopes" else []
             key = await identity.create_key(self.district, "12315", scopes, clock.now())
+            self.auth = Signed(key)
             actor = Actor(id=key.id, kind="machine", district=self.district, scopes=frozenset(scopes))
             return people.Person(actor, {"X-Api-Key": key.key})
         if self.who == "nobody":
@@ -151,6 +157,9 @@ class Everybody:
         return ACTIONS[action].get(self.who, "-")
 
 
+FORBIDDEN = ("/problems/not-permitted", "/problems/not-signed-in", "/problems/signature-refused")
+
+
 def verdict(operation: Operation, cell: str, answer: httpx.Response) -> str | None:
     """What is wrong with an answer, if anything."""
     status = answer.status_code
@@ -158,7 +167,7 @@ def verdict(operation: Operation, cell: str, answer: httpx.Response) -> str | No
         fits = status in ABSENT_OR_REFUSED
     else:
         kind = answer.json().get("type") if status in (401, 403) else None
-        fits = not crashed(operation, status) and kind not in ("/problems/not-permitted", "/problems/not-signed-in")
+        fits = not crashed(operation, status) and kind not in FORBIDDEN
     return None if fits else f"{operation} (matrix: {cell}): {status} {answer.text[:200]}"
 
 
@@ -174,7 +183,8 @@ async def test_what_the_matrix_says_is_what_the_server_does(
     for operation in operations:
         action = operation.opt.get("action")
         cell = somebody.cell(action) if action else "all"
-        answer = await call(http, operation, await somebody.headers(operation))
+        headers = await somebody.headers(operation)
+        answer = await call(http, operation, headers, somebody.auth)
         if found := verdict(operation, cell, answer):
             wrong.append(found)
     assert not wrong, "\n".join(wrong)

@@ -125,6 +125,18 @@ def test_a_signature_fits_what_was_signed_and_nothing_else(
     assert keys.signature_fits("zjws_secret", *other, keys.sign("zjws_secret", *one)) is (one == other)
 
 
+@pytest.mark.parametrize(("seconds", "timely"), [(-301, False), (-300, True), (0, True), (300, True), (301, False)])
+def test_a_timestamp_is_timely_for_five_minutes_both_ways(seconds: int, timely: bool) -> None:
+    assert keys.is_timely(str(int(NOW.timestamp()) + seconds), NOW) is timely
+
+
+def test_a_request_is_signed_with_its_method_and_address() -> None:
+    # printf '1700000000\nnonce-01\nPOST\n/v1/cases?a=1\n{"a":1}' | openssl dgst -sha256 -hmac zjws_secret
+    expected = "a379481cba562eb076ef4e39c2362c4c54900a33cbe7349685c5bc84d952ac7b"
+    text = keys.request_text("POST", "/v1/cases?a=1", b'{"a":1}')
+    assert keys.sign("zjws_secret", "1700000000", "nonce-01", text) == expected
+
+
 async def test_the_auditor_reads_who_looked_at_what_and_why_newest_first(
     district: str, http: httpx.AsyncClient
 ) -> None:
