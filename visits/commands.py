@@ -79,7 +79,7 @@ async def ownership(household: Household) -> Ownership:
 
 
 async def register_household(new: NewHousehold, actor: Actor, now: datetime) -> HouseholdView:
-    """Register a dwelling where it stands; Invalid, NotPermitted outside the actor's area, AddressTaken."""
+    """Register a dwelling where it stands; Invalid, NotPermitted outside the area, AddressTaken, HouseholdIdTaken."""
     lon, lat = new.place.wgs84()
     async with db.transaction(actor.district):
         scope.require(actor, "household.write", Ownership(area=new.village), NotPermitted())

@@ -39,6 +39,14 @@ class AddressTaken(Problem):
     title = ("这个地址已登记", "A household at this address is already registered")
 
 
+class HouseholdIdTaken(Problem):
+    """The id given for a new household belongs to one at another address."""
+
+    type = "household-id-taken"
+    status = 409
+    title = ("这个编号已用于另一地址的住户", "This id belongs to a household at another address")
+
+
 class VersionTaken(Problem):
     """A questionnaire version, once published, never changes."""
 

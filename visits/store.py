@@ -13,7 +13,14 @@ from app.kernel import db
 from app.kernel.crs import Place
 from app.kernel.ids import new_id
 from visits.households import CareNeed, Household, ImportRow, address_key
-from visits.problems import AddressTaken, HouseholdNotFound, QuestionnaireNotFound, VersionTaken, VisitNotFound
+from visits.problems import (
+    AddressTaken,
+    HouseholdIdTaken,
+    HouseholdNotFound,
+    QuestionnaireNotFound,
+    VersionTaken,
+    VisitNotFound,
+)
 from visits.questionnaire import Questionnaire
 from visits.visit import Visit
 
@@ -62,7 +69,7 @@ def visit_of(row: Any) -> Visit:
 
 
 async def add_household(household: Household, actor: UUID) -> None:
-    """Insert a household and its first version; AddressTaken when somebody lives there already."""
+    """Insert a household and its first version; AddressTaken, HouseholdIdTaken."""
     values = {name: getattr(household, name) for name in HOUSEHOLD if name not in _RECEIVED}
     values |= {"consent": household.consent.value, "care_needs": list(household.care_needs)}
     try:
@@ -70,7 +77,8 @@ async def add_household(household: Household, actor: UUID) -> None:
             await insert("household", values | _received(household.received))
     except UniqueViolationError as error:
         sql = "select id from household where address_key = $1 and moved_out_at is null"
-        raise AddressTaken(household=await db.fetchval(sql, household.address_key)) from error
+        there = await db.fetchval(sql, household.address_key)
+        raise (HouseholdIdTaken() if there is None else AddressTaken(household=there)) from error
     await add_version(household, actor)
 
 

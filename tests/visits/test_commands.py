@@ -13,7 +13,7 @@ from tests.visits.stage import MORNING, Stage
 from visits import commands
 from visits.commands import Unmask
 from visits.households import CareNeed, Consent, HouseholdChange, ImportRow
-from visits.problems import AddressTaken, ContactWithheld, HouseholdNotFound, VersionTaken
+from visits.problems import AddressTaken, ContactWithheld, HouseholdIdTaken, HouseholdNotFound, VersionTaken
 from visits.sync import household_commands
 
 
@@ -62,6 +62,13 @@ async def test_the_point_decides_the_cell_in_whatever_datum_it_comes(on: Stage) 
 async def test_a_household_of_another_village_than_its_point_keeps_the_village_it_was_given(on: Stage) -> None:
     new = stage.household(9, place=Place(places.WEST + 0.001, places.SOUTH + 0.015, Datum.WGS84))
     assert (await commands.register_household(new, on.leader.actor, MORNING)).area == stage.VILLAGE
+
+
+async def test_a_known_id_at_another_address_is_not_called_a_known_address(on: Stage) -> None:
+    with pytest.raises(HouseholdIdTaken):
+        await commands.register_household(stage.household(9, id=on.homes[0]), on.leader.actor, MORNING)
+    with pytest.raises(AddressTaken):
+        await commands.register_household(stage.household(0, id=on.homes[0]), on.leader.actor, MORNING)
 
 
 async def test_every_fault_of_a_new_household_is_named(on: Stage) -> None:
