@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-from litestar import delete, get, post
+from litestar import Request, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta, Struct
@@ -177,12 +178,17 @@ async def change_device(
 
 @get("/accounts", opt={"action": "account.manage"}, tags=["accounts"])
 async def list_accounts(
-    actor: NamedDependency[Actor], after: FromQuery[str] = "", limit: FromQuery[int] = 100
-) -> list[Account]:
-    """List staff accounts by username; `after` is the last username of the page before."""
+    request: Request[Any, Any, Any],
+    actor: NamedDependency[Actor],
+    after: FromQuery[str] = "",
+    limit: FromQuery[int] = 100,
+) -> Response[list[Account]]:
+    """List staff accounts by username; `after` is the last username of the page before, `Link` names the next one."""
     scope.require_any(actor, "account.manage")
+    most = max(1, min(limit, 500))
     async with db.transaction(actor.district):
-        return await store.accounts(after, max(1, min(limit, 500)))
+        rows = await store.accounts(after, most)
+    return _page(request, rows, most, {"after": rows[-1].username if rows else ""})
 
 
 @post("/accounts", opt={"action": "account.manage"}, tags=["accounts"])
@@ -271,12 +277,26 @@ async def revoke_key(key_id: FromPath[UUID], actor: NamedDependency[Actor], now:
 
 @get("/access-log", opt={"action": "access_log.read"}, tags=["audit"])
 async def access_log(
-    actor: NamedDependency[Actor], before: FromQuery[UUID | None] = None, limit: FromQuery[int] = 100
-) -> list[AccessView]:
-    """Read who looked at what and why, newest first; `before` is the last id of the page before."""
+    request: Request[Any, Any, Any],
+    actor: NamedDependency[Actor],
+    before: FromQuery[UUID | None] = None,
+    limit: FromQuery[int] = 100,
+) -> Response[list[AccessView]]:
+    """Read who looked at what and why, newest first; `before` is the last id of the page before, `Link` the next."""
     scope.require_any(actor, "access_log.read")
+    most = max(1, min(limit, 500))
     async with db.transaction(actor.district):
-        return await keystore.access_log(before, max(1, min(limit, 500)))
+        rows = await keystore.access_log(before, most)
+    return _page(request, rows, most, {"before": str(rows[-1].id) if rows else ""})
+
+
+def _page(request: Request[Any, Any, Any], rows: list[Any], limit: int, mark: dict[str, str]) -> Response[Any]:
+    """The rows, with a Link to the next page when there may be one (RFC 8288)."""
+    headers: dict[str, str] = {}
+    if len(rows) == limit:
+        following = dict(request.query_params.items()) | mark | {"limit": str(limit)}
+        headers["Link"] = f'<{request.url.path}?{urlencode(following)}>; rel="next"'
+    return Response(rows, headers=headers)
 
 
 routes = [

@@ -67,3 +67,21 @@ async def test_what_is_too_long_or_no_time_is_refused_by_its_field(
     boss = (await people.sign_in(district, Role.ADMINISTRATOR)).headers
     answer = await http.post(path, json=body, headers=boss)
     assert (answer.status_code, [e["field"] for e in answer.json()["errors"]]) == (422, [field])
+
+
+@pytest.mark.parametrize(("path", "role"), [("accounts", Role.ADMINISTRATOR), ("access-log", Role.AUDITOR)])
+async def test_a_list_goes_on_over_its_pages(district: str, http: httpx.AsyncClient, path: str, role: Role) -> None:
+    boss = (await people.sign_in(district, Role.ADMINISTRATOR)).headers
+    for n in range(3):
+        new = {"username": f"chen.wei.{n}", "name": "陈伟（演示）", "password": PASSWORD}
+        await http.post("/v1/accounts", json=new, headers=boss)
+    reader = (await people.sign_in(district, role)).headers
+    whole = (await http.get(f"/v1/{path}", headers=reader)).json()
+    assert len(whole) >= 3
+    rows: list[object] = []
+    following: str | None = f"/v1/{path}?limit=2"
+    while following:
+        answer = await http.get(following, headers=reader)
+        rows += answer.json()
+        following = answer.links["next"]["url"] if "next" in answer.links else None
+    assert rows == whole
