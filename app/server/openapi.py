@@ -12,6 +12,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
+from app.server import examples
 from app.server.health import OPEN
 
 DOCS = Path(__file__).resolve().parent.parent / "web" / "vendor" / "swagger-ui"
@@ -100,6 +101,7 @@ def complete(document: dict[str, Any], public: set[tuple[str, str]]) -> dict[str
                     responses[status] = _problem_response(status)
             if not open_to_all:
                 _close(method, operation)
+    examples.show(document)
     return document
 
 
