@@ -296,6 +296,12 @@ async def test_beginnings_at_once_do_not_pass_the_limit_of_the_day_together(root
     one = Creation(size, {}, "")
     for _ in range(fit - 1):
         await upload_commands.begin(officer.actor, one, NOW)
+
+    async def connect() -> None:  # else the first is done before the others have a connection
+        async with db.transaction(officer.actor.district):
+            await db.execute("select pg_sleep(0.2)")
+
+    await asyncio.gather(*(connect() for _ in range(4)))
     begun = await asyncio.gather(
         *(upload_commands.begin(officer.actor, one, NOW) for _ in range(4)), return_exceptions=True
     )
