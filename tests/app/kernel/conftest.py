@@ -1,0 +1,27 @@
+"""The probe table, made for a module and dropped after it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from app.kernel import db
+from tests.app.kernel.probe import HERE, NEXT, PROBE
+
+
+@pytest_asyncio.fixture(scope="module")
+async def probes(database: str) -> AsyncIterator[None]:
+    """A table of our own in both districts."""
+    for district in (HERE, NEXT):
+        async with db.transaction(district):
+            await db.execute(PROBE)
+    yield
+    for district in (HERE, NEXT):
+        async with db.transaction(district):
+            await db.execute("drop table probe")
+
+
+@pytest.fixture
+def probe(probes: None, committed: str) -> str:
+    """The table, emptied after the test."""
+    return committed
