@@ -84,6 +84,14 @@ async def test_a_signature_of_another_request_is_refused(
     assert await marks(district) == 0
 
 
+async def test_the_method_that_is_sent_is_the_one_signed(district: str, probe: httpx.AsyncClient) -> None:
+    key, session = await made(district), f"/v1/auth/sessions/{new_id()}"
+    wrong = await send(probe, session, signed(key, "POST", session, b""), b"", method="DELETE")
+    assert reason(wrong) == "wrong"
+    right = await send(probe, session, signed(key, "DELETE", session, b""), b"", method="DELETE")
+    assert "signature-refused" not in right.text
+
+
 async def test_the_secret_of_another_key_is_refused(district: str, probe: httpx.AsyncClient) -> None:
     mine, theirs = await made(district), await made(district)
     headers = signed(theirs, "POST", MARKS, b"{}") | {"X-Api-Key": mine.key}
@@ -170,9 +178,11 @@ async def test_a_body_in_pieces_and_an_encoded_query_are_signed_as_sent(
     assert (await send(probe, target, headers, pieces())).status_code == 201
 
 
-async def test_a_body_over_the_limit_is_too_large(district: str, probe: httpx.AsyncClient) -> None:
+async def test_a_body_over_the_limit_is_read_no_further_whatever_its_signature(
+    district: str, probe: httpx.AsyncClient
+) -> None:
     body = bytes(LARGEST_BODY + 1)
-    answer = await send(probe, MARKS, signed(await made(district), "POST", MARKS, body), body)
+    answer = await send(probe, MARKS, signed(await made(district), "POST", MARKS, b""), body)
     assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
 
 
