@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -54,6 +55,16 @@ DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 THROWAWAY = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
 """For tests: survives kill -9 of the server (the operating system keeps the pages), not a power cut."""
 
+ANSWER_SECONDS = 120.0
+"""Longest wait for a server that starts, with the recovery after a crash."""
+ORPHAN_SECONDS = 30.0
+"""Longest wait for the processes a killed server left: they end by themselves, once what they do at the time is done."""
+TICK_SECONDS = 0.05
+
+_LINE_PID, _LINE_MEMORY = 0, 6  # of postmaster.pid; source: PostgreSQL 15, src/include/utils/pidfile.h
+_SEGMENTS = Path("/proc/sysvipc/shm")  # source: proc_sysvipc(5)
+_ENDED = ("Z", "X")  # of /proc/PID/stat: killed, though nobody may have taken note of it yet
+
 
 def binaries() -> Path:
     """The newest installed PostgreSQL that has PostGIS; Trouble says how to install one."""
@@ -96,22 +107,35 @@ class Postgres(Struct, frozen=True):
         return f"postgresql://{USER}@/{database}?host={quote(str(self.socket), safe='/')}&port={PORT}"
 
     def running(self) -> bool:
-        """Whether the cluster's server process is up."""
-        return self.data.exists() and self._run("pg_ctl", "status", "-D", self.data, check=False).returncode == 0
+        """Whether the cluster's server process is up; one that was killed and not yet buried by its parent is not."""
+        pid = self._noted(_LINE_PID)[:1]
+        try:
+            name, _, rest = Path("/proc", *pid, "stat").read_text().partition(" (")[2].rpartition(") ")
+        except OSError:
+            return False
+        return bool(pid) and name == "postgres" and rest[0] not in _ENDED
 
     def start(self) -> None:
-        """Makes the cluster if there is none, starts it, waits until it answers. Raises Trouble with the log's tail."""
+        """Makes the cluster if there is none, starts it, waits until it answers, with the recovery after a crash.
+
+        Raises Trouble: with the log's tail when it does not start, or when the processes of a killed one do not end.
+        """
         if not self.data.exists():
             self._create()
-        if not self.running():
-            places.make_private(self.socket)
-            self._configure()
-            try:
-                self._run("pg_ctl", "start", "-D", self.data, "-l", self.log, "-w", "-t", "120", "-s")
-            except subprocess.CalledProcessError:
-                raise Trouble(f"The private database did not start; its log {self.log} ends: {self._tail()}") from None
-        if not self._query("postgres", f"select 1 from pg_database where datname = '{DATABASE}'"):
-            self._query("postgres", f"create database {DATABASE}")
+        end = time.monotonic() + ANSWER_SECONDS
+        while not self._answers():
+            if time.monotonic() > end:
+                raise self._not_started()
+            if not self.running():  # not yet, or no more: it may be killed while we wait for it
+                self._launch()
+            time.sleep(TICK_SECONDS)
+        try:
+            if not self._query("postgres", f"select 1 from pg_database where datname = '{DATABASE}'"):
+                self._query("postgres", f"create database {DATABASE}")
+        except subprocess.CalledProcessError as refused:
+            raise Trouble(
+                f"The private database does not take orders: {_last(refused.stderr)}; see {self.log}."
+            ) from None
 
     def stop(self, *, immediate: bool = False) -> None:
         """Stops the cluster; open transactions are rolled back. `immediate` skips the clean shutdown."""
@@ -123,8 +147,54 @@ class Postgres(Struct, frozen=True):
         """Stops the cluster and deletes its files for good."""
         if self.folder.exists():
             self.stop(immediate=True)
+            self._bury()
         for folder in (self.folder, self.socket):
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _launch(self) -> None:
+        self._bury()
+        places.make_private(self.socket)
+        self._configure()
+        try:
+            self._run("pg_ctl", "start", "-D", self.data, "-l", self.log, "-w", "-t", f"{ANSWER_SECONDS:.0f}", "-s")
+        except subprocess.CalledProcessError:
+            raise self._not_started() from None
+
+    def _bury(self) -> None:
+        """Waits until the processes of a killed server are gone, then removes its lock files.
+
+        PostgreSQL would take the same segment for the sign that they are not, and stop at once; and it would take a
+        killed server that its parent has not buried, or a stranger of the same number, for a running one.
+        """
+        end = time.monotonic() + ORPHAN_SECONDS
+        while self._attached():
+            if time.monotonic() > end:
+                raise Trouble(
+                    "The private database was killed, but some of its processes are still at work:"
+                    f" end them (`ps -C postgres` shows them) and start again; its data is in {self.data}."
+                )
+            time.sleep(TICK_SECONDS)
+        for path in (self.data / "postmaster.pid", self.socket / f".s.PGSQL.{PORT}.lock"):
+            path.unlink(missing_ok=True)
+
+    def _attached(self) -> bool:
+        """Whether a process of the cluster still has the shared memory that postmaster.pid names."""
+        segment = self._noted(_LINE_MEMORY)[1:2]
+        rows = [line.split() for line in _SEGMENTS.read_text().splitlines()[1:]]
+        return any([shmid] == segment and attached != "0" for _, shmid, _, _, _, _, attached, *_ in rows)
+
+    def _noted(self, line: int) -> list[str]:
+        """The words of a line of postmaster.pid; none when there is no such line."""
+        try:
+            return (self.data / "postmaster.pid").read_text().splitlines()[line].split()
+        except (FileNotFoundError, IndexError):
+            return []
+
+    def _answers(self) -> bool:
+        return self._run("pg_isready", "-q", "-h", self.socket, "-p", PORT, check=False).returncode == 0
+
+    def _not_started(self) -> Trouble:
+        return Trouble(f"The private database did not start; its log {self.log} ends: {self._tail()}")
 
     def _create(self) -> None:
         places.make_private(self.folder)
