@@ -58,7 +58,7 @@ THROWAWAY = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "of
 ANSWER_SECONDS = 120.0
 """Longest wait for a server that starts, with the recovery after a crash."""
 ORPHAN_SECONDS = 30.0
-"""Longest wait for the processes a killed server left: they end by themselves, once what they do at the time is done."""
+"""Longest wait for the processes a killed server left: each ends by itself when what it is doing is done."""
 TICK_SECONDS = 0.05
 
 _LINE_PID, _LINE_MEMORY = 0, 6  # of postmaster.pid; source: PostgreSQL 15, src/include/utils/pidfile.h
@@ -191,7 +191,12 @@ class Postgres(Struct, frozen=True):
             return []
 
     def _answers(self) -> bool:
-        return self._run("pg_isready", "-q", "-h", self.socket, "-p", PORT, check=False).returncode == 0
+        return (
+            self._run(
+                "pg_isready", "-q", "-h", self.socket, "-p", PORT, "-U", USER, "-d", "postgres", check=False
+            ).returncode
+            == 0
+        )
 
     def _not_started(self) -> Trouble:
         return Trouble(f"The private database did not start; its log {self.log} ends: {self._tail()}")

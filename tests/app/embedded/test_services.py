@@ -1,5 +1,6 @@
 """Private servers: started once, reached by socket alone, kept apart, and gone without a trace."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -87,6 +88,68 @@ async def test_a_killed_database_starts_again_with_what_was_committed(home: Path
     _wait_until_gone(services)
     services.start()
     assert await _ask(services, "select number from kept") == 1
+
+
+def _kill(services: Services) -> None:
+    os.kill(int((services.postgres.data / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+
+
+async def _busy(url: str) -> None:
+    while True:
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection = await asyncpg.connect(url)
+            while True:
+                await connection.execute("insert into kept select generate_series(1, 100)")
+
+
+async def test_a_database_killed_under_traffic_starts_again_however_soon(home: Path) -> None:
+    services = Services.at(home, durable=False)
+    services.start()
+    await _ask(services, "create table kept (number integer)")
+    clients = [asyncio.create_task(_busy(services.postgres.url())) for _ in range(8)]
+    for pause in (0.0, 0.3):
+        await asyncio.sleep(0.3)
+        _kill(services)
+        await asyncio.sleep(pause)
+        await asyncio.to_thread(services.start)
+        assert services.postgres.running()
+        assert await _ask(services, "select count(*) from kept") != 0
+    for client in clients:
+        client.cancel()
+    await asyncio.gather(*clients, return_exceptions=True)
+
+
+async def test_the_start_waits_for_what_a_killed_database_left_behind(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = Services.at(home, durable=False)
+    services.start()
+    connection = await asyncpg.connect(services.postgres.url())
+    left = connection.get_server_pid()
+    os.kill(left, signal.SIGSTOP)  # as one deep in a long computation
+    _kill(services)
+    monkeypatch.setattr(postgres, "ORPHAN_SECONDS", 0.2)
+    with pytest.raises(Trouble, match="some of its processes are still at work: end them"):
+        services.start()
+    monkeypatch.undo()
+    waiting = asyncio.create_task(asyncio.to_thread(services.start))
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    os.kill(left, signal.SIGCONT)
+    await waiting
+    assert await _ask(services, "select 1") == 1
+
+
+async def test_a_lock_file_with_the_number_of_another_process_hinders_no_start(home: Path) -> None:
+    services = Services.at(home, durable=False)
+    services.start()
+    lock = services.postgres.data / "postmaster.pid"
+    noted = lock.read_text()
+    services.stop()
+    lock.write_text(noted.replace(noted.splitlines()[0], str(os.getpid()), 1))
+    assert not services.postgres.running()
+    services.start()
+    assert await _ask(services, "select 1") == 1
 
 
 def test_two_homes_have_two_databases(home: Path, services: Services) -> None:
