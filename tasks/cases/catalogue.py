@@ -1,18 +1,15 @@
 """The catalogue (事项目录): what a case can be about and how it is handled; versions are never changed; pure."""
 
-import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from io import StringIO
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct, convert, structs
+from msgspec import Meta, Struct
 
 from tasks.cases.deadlines import Limit, parse_limit
+from tasks.cases.escalation import LADDER, Escalation
 from tasks.cases.model import Severity
 
-SHIPPED = Path(__file__).parent / "data" / "items.csv"
 SHIPPED_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 """The shipped items count from here on, so that past cases of an import find one."""
 CLOCKS = ("sign", "arrive", "handle", "verify", "call_back", "total")
@@ -42,38 +39,79 @@ class Limits(Struct, frozen=True, kw_only=True):
         return None if text is None else parse_limit(text)
 
 
-class Item(Struct, frozen=True, kw_only=True):
-    """One kind of matter (事项) in one version; `lead` and `assistants` are selectors (see routing)."""
+Line = Annotated[str, Meta(max_length=200)]
+Code = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Times = Annotated[int, Meta(ge=0, le=1000)]
 
-    code: str
-    version: int = 1
-    name: str
-    category: tuple[str, str]
-    aliases: tuple[str, ...] = ()
-    domain: str = ""
-    lead: str
-    assistants: tuple[str, ...] = ()
+
+class Draft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """What can be said of one kind of matter (事项); `lead` and `assistants` are selectors (see routing)."""
+
+    code: Code
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    category: tuple[Line, Line]
+    aliases: Annotated[tuple[Line, ...], Meta(max_length=100)] = ()
+    domain: Line = ""
+    lead: Annotated[str, Meta(min_length=1, max_length=500)]
+    assistants: Annotated[tuple[Line, ...], Meta(max_length=20)] = ()
     severity: Severity = Severity.ROUTINE
     attribute_schema: dict[str, Any] | None = None
-    evidence_at_report: int = 0
-    evidence_at_handling: int = 0
+    """JSON Schema (2020-12) of a case's attributes; None: any will do."""
+    evidence_at_report: Times = 0
+    evidence_at_handling: Times = 0
     limits: dict[Severity, Limits]
     verification: bool = True
     call_back: bool = False
-    reopen_days: int = 15
-    reopen_count: int = 1
-    return_limit: int = 2
-    extension_limit: int = 1
-    privacy: str = "handlers"  # who sees the reporter: handlers | desk
+    reopen_days: Times = 15
+    reopen_count: Times = 1
+    return_limit: Times = 2
+    extension_limit: Times = 1
+    privacy: Literal["handlers", "desk"] = "handlers"
+    """Who sees the reporter: all who handle the case, or the desks alone."""
     citizen: bool = True
-    closing: str = ""
-    source: str = ""
-    effective_from: datetime = SHIPPED_FROM
-    effective_to: datetime | None = None
+    closing: Annotated[str, Meta(max_length=2000)] = ""
+    """What must be so before it counts as done (结案条件)."""
+    duplicate_metres: Annotated[int, Meta(ge=0, le=20_000)] = 300
+    duplicate_hours: Annotated[int, Meta(ge=0, le=8760)] = 72
+    """A case of the item so near and so close in time is probably the same matter."""
+    ladder: Annotated[tuple[Escalation, ...], Meta(max_length=30)] = LADDER
+    solved_sample: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    """The share of cases solved on the spot that somebody else verifies."""
+    source: Annotated[str, Meta(max_length=500)] = ""
 
     def clocks(self, severity: Severity) -> Limits:
         """Return the limits that hold for a severity; those of `routine` where it has none of its own."""
         return self.limits.get(severity) or self.limits[Severity.ROUTINE]
+
+
+class Item(Draft, frozen=True, kw_only=True):
+    """One item in one version; it holds from `effective_from` until the next begins or `effective_to`.
+
+    A retired item is one more version that ends where it begins.
+    """
+
+    version: int = 1
+    effective_from: datetime = SHIPPED_FROM
+    effective_to: datetime | None = None
+
+    @property
+    def retired(self) -> bool:
+        """Whether this version only says that the item is no more."""
+        return self.effective_to is not None and self.effective_to <= self.effective_from
+
+
+FIELDS = Draft.__struct_fields__
+
+
+def changed(old: Draft, new: Draft) -> tuple[str, ...]:
+    """Return the fields in which two versions differ in what they say."""
+    return tuple(field for field in FIELDS if getattr(old, field) != getattr(new, field))
+
+
+def versioned(draft: Draft, version: int, since: datetime, until: datetime | None = None) -> Item:
+    """Return what is said of an item as one of its versions."""
+    said = {field: getattr(draft, field) for field in FIELDS}
+    return Item(**said, version=version, effective_from=since, effective_to=until)
 
 
 class BadRow(Struct, frozen=True):
@@ -106,119 +144,14 @@ class Catalogue:
                 return item if item.effective_to is None or moment < item.effective_to else None
         return None
 
+    def history(self, code: str) -> list[Item]:
+        """Return every version of an item, by the time it begins; empty for an unknown code."""
+        return list(self._by_code.get(code, ()))
+
+    def next_version(self, code: str) -> int:
+        """Return the number a new version of an item gets."""
+        return 1 + max((item.version for item in self._by_code.get(code, ())), default=0)
+
     def present(self, moment: datetime) -> list[Item]:
         """Return every item in force at a moment, by code."""
         return [item for code in self._by_code if (item := self.at(code, moment)) is not None]
-
-
-FLAGS = {"yes": True, "no": False, "": False}
-COLUMNS = (
-    "code", "name", "category", "subcategory", "aliases", "domain", "lead", "assistants", "severity",
-    "evidence_at_report", "evidence_at_handling", "verification", "call_back", "citizen", "privacy",
-    "return_limit", "extension_limit", "reopen_days", "reopen_count", "closing", "stages",
-    *(f"{severity}_{clock}" for severity in ("routine", "urgent", "critical") for clock in CLOCKS), "source",
-)  # fmt: skip
-
-
-def _several(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(";") if part.strip())
-
-
-def _stages(text: str) -> tuple[Stage, ...]:
-    parts = [part.rpartition(":") for part in _several(text)]
-    return tuple(Stage(name.strip(), str(parse_limit(limit))) for name, _, limit in parts)
-
-
-def _limits(row: Mapping[str, str]) -> dict[Severity, Limits]:
-    found: dict[Severity, Limits] = {}
-    for severity in Severity:
-        written = {clock: row.get(f"{severity}_{clock}", "").strip() for clock in CLOCKS}
-        for text in filter(None, written.values()):
-            parse_limit(text)
-        if any(written.values()):
-            limits = {clock: text or None for clock, text in written.items()}
-            stages = _stages(row.get("stages", "")) if severity is Severity.ROUTINE else ()
-            found[severity] = Limits(stages=stages, **limits)
-    if Severity.ROUTINE not in found:
-        raise ValueError("一般事件须有时限 / limits for routine cases are missing")
-    return found
-
-
-_READERS: dict[str, Any] = {
-    "aliases": _several,
-    "assistants": _several,
-    "severity": Severity,
-    **dict.fromkeys(("verification", "call_back", "citizen"), FLAGS.__getitem__),
-    **dict.fromkeys(
-        (
-            "evidence_at_report",
-            "evidence_at_handling",
-            "return_limit",
-            "extension_limit",
-            "reopen_days",
-            "reopen_count",
-        ),
-        int,
-    ),
-}
-_TEXTS = ("code", "name", "domain", "lead", "privacy", "closing", "source")
-
-
-def _read(row: Mapping[str, str], line: int, bad: list[BadRow]) -> Item | None:
-    values: dict[str, Any] = {"category": (row.get("category", ""), row.get("subcategory", ""))}
-    before = len(bad)
-    for column in (*_TEXTS, *_READERS):
-        text = (row.get(column) or "").strip()
-        if column in ("code", "name", "lead") and not text:
-            bad.append(BadRow(line, column, ("不能为空", "must not be empty")))
-        elif text or column not in _READERS:
-            try:
-                values[column] = _READERS.get(column, str)(text)
-            except (ValueError, KeyError):
-                bad.append(BadRow(line, column, (f"无法识别：{text}", f"not understood: {text}")))
-    try:
-        values["limits"] = _limits(row)
-    except ValueError as error:
-        zh, _, en = str(error).partition(" / ")
-        bad.append(BadRow(line, "limits", (zh, en or zh)))
-    return convert(values, Item) if len(bad) == before else None
-
-
-def read_csv(text: str) -> tuple[list[Item], list[BadRow]]:
-    """Read items from CSV (header = `COLUMNS`); every bad cell is reported, good rows come along."""
-    bad: list[BadRow] = []
-    items: list[Item] = []
-    seen: set[str] = set()
-    for line, row in enumerate(csv.DictReader(StringIO(text)), 2):
-        item = _read({key: value or "" for key, value in row.items() if key}, line, bad)
-        if item is not None and item.code in seen:
-            bad.append(BadRow(line, "code", (f"编码重复：{item.code}", f"the code occurs twice: {item.code}")))
-        elif item is not None:
-            seen.add(item.code)
-            items.append(item)
-    return items, bad
-
-
-def write_csv(items: Iterable[Item]) -> str:
-    """Write items as CSV that `read_csv` reads back."""
-    out = StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for item in items:
-        row = {key: value for key, value in structs.asdict(item).items() if key in COLUMNS}
-        row |= {key: ";".join(row[key]) for key in ("aliases", "assistants")}
-        row |= {key: "yes" if row[key] else "no" for key in ("verification", "call_back", "citizen")}
-        row["severity"], (row["category"], row["subcategory"]) = item.severity.value, item.category
-        row["stages"] = ";".join(f"{s.name}:{s.limit}" for s in item.clocks(Severity.ROUTINE).stages)
-        for severity, limits in item.limits.items():
-            row |= {f"{severity}_{clock}": getattr(limits, clock) or "" for clock in CLOCKS}
-        writer.writerow(row)
-    return out.getvalue()
-
-
-def shipped() -> list[Item]:
-    """Return the items that come with the product; ValueError if the file is broken."""
-    items, bad = read_csv(SHIPPED.read_text(encoding="utf-8"))
-    if bad:
-        raise ValueError(f"items.csv: {bad[:3]}")
-    return items

@@ -12,7 +12,19 @@ from app.kernel.actor import Actor
 from app.kernel.problem import FieldError, Invalid, invalid
 from grid import facts as grid_facts
 from grid.cells import Located
-from tasks.cases import commands, deadlines, duplicates, evidence, journal, numbers, opening, reference, report, store
+from tasks.cases import (
+    attributes,
+    commands,
+    deadlines,
+    duplicates,
+    evidence,
+    journal,
+    numbers,
+    opening,
+    reference,
+    report,
+    store,
+)
 from tasks.cases.model import ENDED, Case, Signal
 from tasks.cases.opening import Opened, World
 from tasks.cases.orders import Tell
@@ -130,6 +142,8 @@ def _check(reports: Sequence[Report], have: reference.Reference, actor: Actor, n
         if item is not None and len(one.evidence) < item.evidence_at_report:
             need = item.evidence_at_report
             found.append(FieldError("evidence", (f"须附 {need} 份佐证", f"{need} pieces of evidence are needed")))
+        if item is not None:
+            found += attributes.faults(item.attribute_schema, one.attributes)
         if item is None and one.item.strip():
             found.append(FieldError("item", (f"目录中没有事项 {one.item}", f"no such item: {one.item}")))
         prefix = f"records[{n}]." if len(reports) > 1 else ""

@@ -5,7 +5,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from app.kernel import db
-from tasks.cases import catalogue, routing, store
+from tasks.cases import catalogue_files, routing, store
 from tasks.cases.catalogue import Catalogue
 from tasks.cases.routing import CompiledRule
 
@@ -18,7 +18,7 @@ class Reference(Struct, frozen=True):
 
 
 _kept: dict[str, tuple[UUID | None, UUID | None, Reference]] = {}
-_shipped = catalogue.shipped()
+_shipped = catalogue_files.shipped()
 
 
 async def of(catalogue_mark: UUID | None, rules_mark: UUID | None) -> Reference:

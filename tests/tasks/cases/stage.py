@@ -12,7 +12,7 @@ from app.kernel.actor import Actor, Membership, Role, system
 from app.kernel.ids import new_id
 from grid.organisations import Directory, Force, Kind, Organisation
 from media.evidence import EvidenceRef
-from tasks.cases import catalogue, deadlines
+from tasks.cases import catalogue, catalogue_files, deadlines
 from tasks.cases.catalogue import Item
 from tasks.cases.model import Case, Leg, LegKind, LegState, Severity, State
 from tasks.cases.situation import Situation
@@ -78,7 +78,7 @@ EVERYBODY = {
     "police": POLICE_OFFICER, "citizen": CITIZEN, "stranger": STRANGER, "system": SYSTEM,
 }  # fmt: skip
 
-CATALOGUE = catalogue.Catalogue(catalogue.shipped())
+CATALOGUE = catalogue.Catalogue(catalogue_files.shipped())
 
 
 def item(**changes: Any) -> Item:
