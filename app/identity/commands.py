@@ -320,6 +320,11 @@ async def create_key(
     return NewKey(id=data.id, source=source, key=key, secret=secret)
 
 
+async def key_source(key: UUID) -> str | None:
+    """Return, in the caller's transaction, the source a machine's key was made for; None for no key."""
+    return await keystore.source_of_key(key)
+
+
 async def revoke_key(district: str, key: UUID, now: datetime) -> None:
     """Revoke a machine's key."""
     async with db.transaction(district):

@@ -93,6 +93,11 @@ async def key_of(digest: str) -> tuple[ApiKey, str] | None:
     return msgspec.convert(values, ApiKey), secret
 
 
+async def source_of_key(key: UUID) -> str | None:
+    """Return the source a key was made for; None for no key."""
+    return await db.fetchval("select source from api_key where id = $1", key)
+
+
 async def keys() -> list[ApiKey]:
     """Return all keys (never the secrets)."""
     rows = await db.fetch(

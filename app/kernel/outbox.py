@@ -81,6 +81,21 @@ async def take(now: datetime, subscribed: Collection[str], limit: int = 500) -> 
     return [row["event_id"] for row in rows if row["type"] in subscribed]
 
 
+async def undone(key: str, value: str, types: Collection[str]) -> list[event.Event]:
+    """Return the events of these types that some subscriber has still to deal with and whose body has `key` = `value`.
+
+    Whoever needs the events of one object in order takes the earlier ones from here: workers deliver in any order.
+    """
+    if not key.isidentifier():
+        raise ValueError(f"no field {key!r}")
+    rows = await db.fetch(  # the key in the text, so that an index on it serves
+        f"select type, body from outbox where body ? '{key}' and body ->> '{key}' = $1 and type = any($2::text[])",
+        value,
+        list(types),
+    )
+    return [event.from_body(row["type"], row["body"]) for row in rows]
+
+
 async def put_back(event_ids: Sequence[UUID]) -> None:
     """Un-ring events the queue did not take: the next relay takes them again."""
     await db.execute("update outbox set rung_at = null where event_id = any($1::uuid[])", event_ids)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -257,6 +258,15 @@ async def cases(asked: Filter, actor: Actor, now: datetime, limit: int, after: s
             limit,
         )
         return [CaseRowView(**dict(row)) for row in rows]
+
+
+async def visible(ids: Sequence[UUID], action: str, actor: Actor, now: datetime) -> set[UUID]:
+    """Return, in the caller's transaction, those of these cases that are within the actor's reach of an action."""
+    where = _Where()
+    where.add("c.id = any({}::uuid[])", list(ids))
+    _within(where, scope.require_any(actor, action), await grid_facts.directory(now))
+    rows = await db.fetch(f"select c.id from cases c where {' and '.join(where.conditions)}", *where.arguments)
+    return {row["id"] for row in rows}
 
 
 async def counts(actor: Actor, now: datetime) -> dict[str, int]:
