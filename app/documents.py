@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from app import settings
-from app.identity.matrix import ACTIONS, COLUMNS
+from app.identity.matrix import ACTIONS, COLUMNS, NOT_FOR_MACHINES
 from app.kernel.problem import CATALOGUE
 from app.server import create_app
 from app.server.openapi import document_of
@@ -39,7 +39,8 @@ def rights() -> str:
     ]
     for action, cells in sorted(ACTIONS.items()):
         lines.append(f"| `{action}` | " + " | ".join(cells[column] for column in COLUMNS) + " |")
-    return "\n".join(lines) + "\n"
+    closed = ", ".join(f"`{action}`" for action in sorted(NOT_FOR_MACHINES))
+    return "\n".join(lines) + f"\n\nNo key of a machine opens these: {closed}.\n"
 
 
 def problems() -> str:
@@ -73,7 +74,8 @@ def api(document: dict[str, Any]) -> str:
             tag = (operation.get("tags") or ["other"])[0]
             by_tag.setdefault(tag, []).append(_operation(path, method, operation))
     parts = [
-        "All answers are JSON; every refusal is a [problem document](problems.md). Signing in: `POST /v1/auth/login`.\n"
+        "Answers are JSON where no other kind of content is named; every refusal is a [problem document](problems.md)."
+        " Signing in: `POST /v1/auth/login`.\n"
     ]
     for tag, operations in sorted(by_tag.items()):
         parts.append(f"## {tag}\n\n" + "\n".join(operations))
@@ -91,9 +93,14 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
     for status, response in sorted(operation["responses"].items()):
         if status.startswith("2"):
             content = response.get("content", {})
-            shown = ", ".join(_name(media) for media in content.values()) or "no content"
+            shown = ", ".join(_shown(kind, media) for kind, media in content.items()) or "no content"
             lines.append(f"- {status}: {shown}")
     return "\n".join(lines) + "\n"
+
+
+def _shown(kind: str, media: dict[str, Any]) -> str:
+    """Name the content of an answer: its shape when it is JSON, else its kind."""
+    return _name(media) if kind == "application/json" else kind
 
 
 def _name(media: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from litestar.response import File
 from msgspec import Meta, Struct
 
 from app.kernel.actor import Actor
-from media import commands, one_shot, tus_api
+from media import commands, one_shot, sniff, tus_api
 from media.evidence import State
 from media.tus_api import BEGINS, body_of
 
@@ -69,7 +69,7 @@ async def _blocks(file: UploadFile) -> AsyncIterator[bytes]:
 
 @get(
     "/media/{of_district:str}/{evidence_id:uuid}/{variant:str}",
-    opt={"public": True, "uncompressed": True},
+    opt={"public": True, "uncompressed": True, "answers": tuple(sorted(sniff.IMAGES | sniff.VIDEOS))},
     tags=["evidence"],
 )
 async def show(

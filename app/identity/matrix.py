@@ -2,7 +2,8 @@
 
 Reach: `-` none; `own` objects of the person; `org` objects of the organisations of the membership;
 `area` those and all in the area of the membership and below; `all` the whole district.
-Machines and devices act within the scopes of their key, whatever this table says of people.
+Machines and devices act within the scopes of their key, whatever this table says of people; `NOT_FOR_MACHINES` are
+no use in a key.
 """
 
 from app.kernel.actor import Role
@@ -90,3 +91,11 @@ def parse(table: str) -> dict[str, dict[str, str]]:
 
 
 ACTIONS = parse(TABLE)
+
+NOT_FOR_MACHINES = frozenset(
+    {"session.manage", "device.register", "personal.export", "personal.erase", "sync.use", "sensing.record"}
+)
+"""What no key opens: only people sign in, have phones and personal data; only sensors and gateways send readings."""
+
+FOR_DEVICES = frozenset({"sensing.record"})
+"""What the keys of sensors and gateways open."""

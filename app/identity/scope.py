@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from app.identity.matrix import ACTIONS
+from app.identity.matrix import ACTIONS, NOT_FOR_MACHINES
 from app.kernel.actor import Actor, Membership
 from app.kernel.problem import NotPermitted, Problem
 
@@ -54,6 +54,8 @@ def reach(actor: Actor, action: str) -> Reach:
     match actor.kind:
         case "system":
             return EVERYTHING
+        case "machine" if action in NOT_FOR_MACHINES:
+            return NOTHING
         case "machine" | "device":
             return EVERYTHING if action in actor.scopes else NOTHING
         case "citizen":

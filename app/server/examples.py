@@ -298,12 +298,19 @@ def show(document: dict[str, Any]) -> None:
                 _show_at(cast(dict[str, Any], operation))
 
 
+def _json(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a body's or an answer's content that examples are written in; ValueError when it has none."""
+    if "application/json" not in body["content"]:
+        raise ValueError(f"an example in JSON for {', '.join(body['content'])}")
+    return body["content"]["application/json"]
+
+
 def _show_at(operation: dict[str, Any]) -> None:
     name, responses = operation.get("operationId"), operation.get("responses", {})
     if name in REQUESTS:
-        operation["requestBody"]["content"]["application/json"]["example"] = REQUESTS[name]
+        _json(operation["requestBody"])["example"] = REQUESTS[name]
     if name in ANSWERS:
-        responses["200"]["content"]["application/json"]["example"] = ANSWERS[name]
+        _json(responses["200"])["example"] = ANSWERS[name]
     for status, problems in PROBLEMS.items():
         media = responses.get(status, {}).get("content", {}).get("application/problem+json")
         if media is not None:

@@ -1,8 +1,9 @@
 """The OpenAPI 3.1 document with every problem an operation may answer, and its page, which needs no internet."""
 
 from functools import lru_cache
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from litestar import Litestar, MediaType, Request, Response, Router, get, static_files
@@ -12,9 +13,12 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
-from app.server import examples
+from app.identity.matrix import FOR_DEVICES, NOT_FOR_MACHINES
+from app.server import contents, examples
 from app.server.health import OPEN
+from app.server.signatures import READING
 
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 DOCS = Path(__file__).resolve().parent.parent / "web" / "vendor" / "swagger-ui"
 
 PROBLEM = {
@@ -64,45 +68,46 @@ def _problem_response(status: str) -> dict[str, Any]:
     return {"description": _WORDS[status], "content": schema}
 
 
-def _plain_tuples(node: Any) -> None:
-    """Write a tuple of equal items as a list of fixed length: tighter, and what generated clients understand."""
-    if isinstance(node, dict):
-        found = cast(dict[str, Any], node)
-        items: list[Any] = found.get("prefixItems") or []
-        if items and all(item == items[0] for item in items):
-            del found["prefixItems"]
-            found |= {"items": items[0], "minItems": len(items), "maxItems": len(items)}
-        node = list(found.values())
-    if isinstance(node, list):
-        for part in cast(list[Any], node):
-            _plain_tuples(part)
+def _may_answer(responses: dict[str, Any], status: str) -> None:
+    """Add the problem to what an operation says of a status; what the framework says of 400 is not so here."""
+    described = responses.get(status)
+    if described is None or (status == "400" and described["description"] == HTTPStatus.BAD_REQUEST.description):
+        responses[status] = _problem_response(status)
+    else:  # an answer of its own, as XML may be, or the body of a check that fails
+        described["content"] = described.get("content", {}) | _problem_response(status)["content"]
 
 
-def complete(document: dict[str, Any], public: set[tuple[str, str]]) -> dict[str, Any]:
-    """Add to each operation the problems it may answer and the credentials it needs.
+def complete(document: dict[str, Any], opts: dict[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
+    """Add to each operation its kinds of content, the problems it may answer and the credentials it needs.
 
-    `public` holds (method, path) of operations open to strangers.
+    `opts` holds what the handlers declare, by (method, path).
     """
-    _plain_tuples(document)
+    contents.plain_lists(document)
     document["components"].setdefault("schemas", {})["Problem"] = PROBLEM
-    everywhere = ["400", "404", "405", "406", "413", "415", "422", "429", "503"]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            if method not in ("get", "post", "put", "patch", "delete", "head", "options"):
+            if method not in METHODS:
                 continue
-            open_to_all = (method, path) in public
-            statuses = everywhere + ([] if method in ("get", "head") else ["409", "410", "412", "428"])
-            statuses += ["401"] if open_to_all else ["401", "403"]
-            if "/uploads" in path or "/sync/" in path:
-                statuses += ["409", "410", "412", "426", "460"]
-            responses = operation["responses"]
-            for status in statuses:
-                if status not in responses or status == "400":
-                    responses[status] = _problem_response(status)
-            if not open_to_all:
-                _close(method, operation)
+            opt = opts[method, path]
+            contents.describe(operation, opt)
+            for status in _statuses(method, path, bool(opt.get("public"))):
+                _may_answer(operation["responses"], status)
+            if not opt.get("public"):
+                _close(method, operation, opt)
     examples.show(document)
     return document
+
+
+def _statuses(method: str, path: str, public: bool) -> set[str]:
+    """Return the problems an operation may answer."""
+    statuses = {"400", "401", "404", "405", "406", "413", "415", "422", "429", "503"}
+    if method not in ("get", "head"):
+        statuses |= {"409", "410", "412", "428"}
+    if not public:
+        statuses |= {"403"}
+    if "/uploads" in path or "/sync/" in path:
+        statuses |= {"409", "410", "412", "426", "460"}
+    return statuses
 
 
 def _header(name: str, text: str) -> dict[str, Any]:
@@ -121,11 +126,18 @@ _SIGNED = [
 ]
 
 
-def _close(method: str, operation: dict[str, Any]) -> None:
+def _close(method: str, operation: dict[str, Any], opt: dict[str, Any]) -> None:
     """Say which credentials an operation takes, and that a machine signs what changes something."""
-    operation["security"] = [{"bearer": []}, {"apiKey": []}, {"deviceKey": []}]
-    if method not in ("get", "head", "options"):
-        operation.setdefault("parameters", []).extend(_SIGNED)
+    credentials = [{"bearer": list[str]()}]
+    action = opt.get("action")
+    if not opt.get("first_password"):  # who has no password changes none, and ends no session
+        if action not in NOT_FOR_MACHINES:
+            credentials.append({"apiKey": []})
+            if method.upper() not in READING:
+                operation.setdefault("parameters", []).extend(_SIGNED)
+        if action is None or action in FOR_DEVICES:
+            credentials.append({"deviceKey": []})
+    operation["security"] = credentials
 
 
 def describe_conditions(document: dict[str, Any], versioned: set[tuple[str, str]]) -> None:
@@ -142,14 +154,15 @@ def describe_conditions(document: dict[str, Any], versioned: set[tuple[str, str]
         operation.setdefault("parameters", []).append(header)
 
 
-def _operations(app: Litestar, opt: str) -> set[tuple[str, str]]:
-    """Return (method, path) of the operations whose handlers declare `opt`."""
-    found: set[tuple[str, str]] = set()
-    for route in app.routes:
-        for handler in getattr(route, "route_handlers", ()):
-            if isinstance(handler, HTTPRouteHandler) and handler.opt.get(opt):
-                found |= {(method.lower(), route.path_format) for method in handler.http_methods}
-    return found
+def _declared(app: Litestar) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what the handlers of an app declare in `opt`, by (method, path)."""
+    return {
+        (method.lower(), route.path_format): dict(handler.opt)
+        for route in app.routes
+        for handler in getattr(route, "route_handlers", ())
+        if isinstance(handler, HTTPRouteHandler)
+        for method in handler.http_methods
+    }
 
 
 @lru_cache(maxsize=4)
@@ -157,8 +170,9 @@ def document_of(app: Litestar) -> bytes:
     """Return the OpenAPI document of an app as JSON."""
     # through JSON, so that only its kinds of values remain
     schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(app.openapi_schema.to_schema()))
-    describe_conditions(schema, _operations(app, "versioned"))
-    return msgspec.json.encode(complete(schema, _operations(app, "public")))
+    opts = _declared(app)
+    describe_conditions(schema, {at for at, opt in opts.items() if opt.get("versioned")})
+    return msgspec.json.encode(complete(schema, opts))
 
 
 @get("/openapi.json", opt=OPEN, include_in_schema=False, sync_to_thread=False)

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -28,8 +29,10 @@ from tests.tools import faults, people
 from tests.tools.operations import all_operations
 
 TOWN = "330109001"
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
-"""Requests for each operation; more find more (50 take two minutes)."""
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "1200"))
+"""Requests for all operations together, however many there are; more find more (100 take a second)."""
+LEAST = 2
+"""Requests for an operation when there are very many of them."""
 
 load_all_checks()
 WANTED = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance")
@@ -75,11 +78,30 @@ async def furnished(district: str, http: httpx.AsyncClient) -> dict[str, str]:
     }  # fmt: skip
 
 
-def attack(operation: Any, base: str, headers: dict[str, str], known: dict[str, str], found: list[str]) -> None:
+@schemathesis.serializer("application/x-msgpack")
+def packed(context: Any, value: Any) -> bytes:
+    """Bodies in MessagePack, which the client does not know by itself."""
+    return msgspec.msgpack.encode(value)
+
+
+def shares(document: dict[str, Any]) -> dict[tuple[str, str], int]:
+    """How many of the requests each operation gets, by (METHOD, path): one when there is nothing to vary."""
+    varied: dict[tuple[str, str], bool] = {
+        (method.upper(), path): bool(operation.get("parameters") or operation.get("requestBody"))
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    each = max(LEAST, (REQUESTS - list(varied.values()).count(False)) // max(1, sum(varied.values())))
+    return {at: each if much else 1 for at, much in varied.items()}
+
+
+def attack(
+    operation: Any, base: str, headers: dict[str, str], known: dict[str, str], requests: int, found: list[str]
+) -> None:
     """Send generated requests to one operation and check each answer."""
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=requests,
         derandomize=True,
         database=None,
         deadline=None,
@@ -137,6 +159,16 @@ def environment(database_url: str, redis_url: str, mini_program: str, tmp_path: 
     }
 
 
+def test_the_requests_are_a_total_however_many_operations_there_are() -> None:
+    def document(operations: int) -> dict[str, Any]:
+        return {"paths": {f"/{n}": {"get": {}, "post": {"requestBody": {"content": {}}}} for n in range(operations)}}
+
+    for operations in (1, 80, 240):
+        planned = shares(document(operations))
+        assert REQUESTS * 0.6 < sum(planned.values()) <= REQUESTS, operations
+        assert planned["GET", "/0"] == 1 < planned["POST", "/0"]
+
+
 async def test_no_content_makes_the_server_fail_or_answer_what_is_not_documented(
     committed: str, environment: dict[str, str], app: Litestar, http: httpx.AsyncClient, tmp_path: Path
 ) -> None:
@@ -149,6 +181,7 @@ async def test_no_content_makes_the_server_fail_or_answer_what_is_not_documented
     for methods in document["paths"].values():  # it would make up credentials of its own
         for operation in methods.values():
             operation.pop("security", None)
+    requests = shares(document)
     found: list[str] = []
 
     def attack_all(base: str) -> None:
@@ -156,7 +189,8 @@ async def test_no_content_makes_the_server_fail_or_answer_what_is_not_documented
             operation = result.ok()
             if "stream" in operation.path:  # has no end to wait for
                 continue
-            attack(operation, base, credentials[operation.method.upper(), operation.path], known, found)
+            at = operation.method.upper(), operation.path
+            attack(operation, base, credentials[at], known, requests[at], found)
 
     async with faults.phoenix("server", environment, tmp_path / "server.log") as server:
         await asyncio.to_thread(attack_all, f"http://127.0.0.1:{server.port}")

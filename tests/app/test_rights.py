@@ -9,7 +9,7 @@ import pytest_asyncio
 from litestar import Litestar
 
 from app.identity import commands as identity
-from app.identity.matrix import ACTIONS
+from app.identity.matrix import ACTIONS, FOR_DEVICES, NOT_FOR_MACHINES
 from app.kernel import clock, db
 from app.kernel.actor import Actor, Role
 from app.kernel.ids import new_id
@@ -87,10 +87,6 @@ async def test_bad_credentials_are_no_better_than_none(
     assert not wrong, "\n".join(wrong)
 
 
-NOT_FOR_MACHINES = {"device.register", "personal.erase", "personal.export", "sensing.record"}
-"""Only people have phones, only sensors and gateways send readings."""
-
-
 async def add_area(code: str) -> None:
     """A district or a town."""
     await db.execute(
@@ -151,7 +147,7 @@ class Everybody:
     def cell(self, action: str) -> str:
         """What the matrix gives, or the scopes of the key."""
         if self.who == "device":
-            return "all" if action == "sensing.record" else "-"
+            return "all" if action in FOR_DEVICES else "-"
         if self.who == "machine with all scopes":
             return "-" if action in NOT_FOR_MACHINES else "all"
         return ACTIONS[action].get(self.who, "-")

@@ -19,7 +19,8 @@ from visits.sync.verdict import Push, Verdict
 
 MESSAGEPACK = "application/x-msgpack"
 BODY_LIMIT = 8 * 1024 * 1024
-SYNC: dict[str, Any] = {"action": "sync.use"}
+FORMATS = ("application/json", MESSAGEPACK)
+SYNC: dict[str, Any] = {"action": "sync.use", "takes": FORMATS, "answers": FORMATS}
 WATCH: dict[str, Any] = {"action": "sync.watch"}
 
 
