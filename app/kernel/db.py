@@ -236,7 +236,10 @@ class Engine(PostgresEngine):
 
     async def acquire(self) -> Any:
         """Take a connection of the pool (or a new one when no pool runs)."""
-        return await self.pool.acquire() if self.pool is not None else await self.get_new_connection()
+        try:
+            return await self.pool.acquire() if self.pool is not None else await self.get_new_connection()
+        except FileNotFoundError as error:  # no unix socket: a stopped server, as one nobody listens for on a port
+            raise ConnectionRefusedError(str(error)) from error
 
     async def release(self, connection: Any) -> None:
         """Give a connection back to where `acquire` took it."""

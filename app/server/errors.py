@@ -137,6 +137,7 @@ handlers: dict[int | type[Exception], Any] = {
     RedisError: on_database,
     asyncpg.CannotConnectNowError: on_database,
     asyncpg.AdminShutdownError: on_database,
+    asyncpg.CrashShutdownError: on_database,
     asyncpg.ConnectionDoesNotExistError: on_database,
     asyncpg.TooManyConnectionsError: on_database,
     asyncpg.DeadlockDetectedError: on_database,

@@ -5,6 +5,8 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import asyncpg
+
 from app import logs, tracing, wiring
 from app.kernel import db
 from app.kernel.clock import Clock
@@ -16,6 +18,14 @@ LEASE = timedelta(minutes=5)
 MOST = timedelta(minutes=4)
 """Longest run of a job; it is cancelled before its lease ends, so that it never runs twice at a time."""
 POLL_SECONDS = 1.0
+
+_AWAY = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+)
 
 
 async def add_missing(names: Sequence[str], now: datetime) -> None:
@@ -79,7 +89,7 @@ async def _run(district: str, name: str, clock: Clock) -> None:
 
 async def _run_traced(district: str, name: str, clock: Clock, span: tracing.Noted) -> None:
     every, job = wiring.SCHEDULES[name]
-    error = None
+    error, lost, until = None, False, clock() + LEASE
     try:
         async with asyncio.timeout(MOST.total_seconds()):
             await job(district, clock())
@@ -90,9 +100,22 @@ async def _run_traced(district: str, name: str, clock: Clock, span: tracing.Note
     except Exception as failure:
         logger.exception("schedule", extra={"schedule": name, "district": district})
         span.fail(type(failure).__name__)
-        error = f"{type(failure).__name__}: {failure}"[:2000]
-    async with db.transaction(district):
-        await finish(name, every, clock(), error)
+        error, lost = f"{type(failure).__name__}: {failure}"[:2000], _without_database(failure)
+    while True:
+        try:
+            async with db.transaction(district):
+                return await (give_back(name) if lost else finish(name, every, clock(), error))
+        except Exception as failure:
+            if not _without_database(failure) or clock() >= until:
+                raise
+            _warn(failure, district)
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _without_database(failure: Exception) -> bool:
+    """Whether the database went away: the run is none, and the lease is to end as soon as the database is back."""
+    # asyncpg says InterfaceError of a connection that is closed; its subclasses are mistakes of the caller's
+    return isinstance(failure, _AWAY) or type(failure) is asyncpg.InterfaceError
 
 
 async def run(clock: Clock) -> None:

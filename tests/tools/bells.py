@@ -31,7 +31,12 @@ async def emit(district: str, count: int, at: datetime | None = None) -> list[UU
 
 async def note(happened: TowerBellRung, now: datetime) -> None:
     """A quick subscriber: leaves a row each time it is called."""
-    await db.execute("insert into bell_effect (id, event_id, name) values ($1, $2, 'quick')", uuid4(), happened.id)
+    await note_as("quick", happened.id)
+
+
+async def note_as(name: str, of: UUID) -> None:
+    """Leave a row about an event, or what it tells of, in the present transaction."""
+    await db.execute("insert into bell_effect (id, event_id, name) values ($1, $2, $3)", uuid4(), of, name)
 
 
 def slow_note(district: str) -> object:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
+from app.embedded.postgres import Postgres
 from app.embedded.valkey import Valkey
 from app.kernel import db
 from tests.tools import bells
@@ -58,6 +59,13 @@ async def phoenix(role: str, environment: dict[str, str], log: Path) -> AsyncIte
     finally:
         process.kill()  # what it forked dies with it
         await process.wait()
+
+
+def kill_database(database: Postgres) -> None:
+    """kill −9 the database server, and wait until it is gone."""
+    os.kill(int((database.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    while database.running():
+        pass
 
 
 def kill_queue(queue: Valkey) -> None:
@@ -107,6 +115,7 @@ class Order:
         self.key = uuid4().hex
         self.sent = 0
         self.answers: list[httpx.Response] = []
+        self.refusals: list[httpx.Response] = []
 
     async def place(self, client: httpx.AsyncClient) -> None:
         """Send until there is an answer that settles it, then once more, as a client that lost the answer would."""
@@ -121,6 +130,9 @@ class Order:
                 await asyncio.sleep(int(answer.headers["Retry-After"]))
             elif answer.status_code < 500:
                 self.answers.append(answer)
+            else:
+                self.refusals.append(answer)
+                await asyncio.sleep(0.05)
 
 
 async def kill_servers(
@@ -155,3 +167,34 @@ async def rows_by_source(district: str) -> dict[str, list[str]]:
         for row in await db.fetch("select source, id from api_key"):
             found.setdefault(row["source"], []).append(str(row["id"]))
     return found
+
+
+async def kill_databases(
+    database: Postgres, base: str, headers: dict[str, str], orders: list[Order], *, seed: int, kills: int
+) -> list[tuple[int, int]]:
+    """Place all orders by eight clients while the database is killed and started again; gives what `/readyz` said.
+
+    Each time: first without a database, then when the server found it again by itself.
+    """
+    chance = random.Random(seed)
+    waiting = list(reversed(orders))
+    said: list[tuple[int, int]] = []
+
+    async def client() -> None:
+        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as http:
+            while waiting:
+                await waiting.pop().place(http)
+
+    clients = [asyncio.create_task(client()) for _ in range(8)]
+    async with httpx.AsyncClient(base_url=base, timeout=30) as http, asyncio.timeout(60):
+        for left in sorted(chance.sample(range(len(orders) // 10, len(orders) * 9 // 10), kills), reverse=True):
+            while len(waiting) > left and not all(client.done() for client in clients):
+                await asyncio.sleep(0.002)
+            await asyncio.to_thread(kill_database, database)
+            without = (await http.get("/readyz")).status_code
+            await asyncio.to_thread(database.start)
+            while (found := await http.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.05)
+            said.append((without, found.status_code))
+        await asyncio.gather(*clients)
+    return said

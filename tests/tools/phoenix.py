@@ -23,6 +23,7 @@ from app.kernel import db, outbox
 from app.kernel.event import Event
 from app.wiring import Slow
 from app.worker import jobs
+from tasks.cases.events import CaseOpened
 from tests.tools import bells
 from tests.tools.bells import TowerBellRung
 
@@ -58,6 +59,20 @@ def work() -> None:
     app.worker.run()
 
 
+async def opened(happened: Event, now: datetime) -> None:
+    """A quick subscriber: leaves a row each time it hears that a case came in."""
+    assert isinstance(happened, CaseOpened)
+    await bells.note_as("opened", happened.case)
+
+
+def work_whole() -> None:
+    """Be a worker with all it does in service, its schedules too; it also counts the cases it hears of."""
+    outbox.RING_AGAIN = timedelta(seconds=1)
+    jobs.JOB_SECONDS = 1
+    wiring.SUBSCRIBERS[CaseOpened] = {**wiring.SUBSCRIBERS[CaseOpened], "opened": opened}
+    app.worker.run()
+
+
 def serve(listener: socket.socket) -> None:
     """Be a server on a socket that outlives it."""
     uvicorn.run(
@@ -76,11 +91,16 @@ def main(role: str, port: int) -> None:
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     with socket.create_server(("127.0.0.1", port), backlog=128) as listener:
         listener.set_inheritable(True)
+        lives: dict[str, Callable[[], None]] = {
+            "worker": work,
+            "whole worker": work_whole,
+            "server": lambda: serve(listener),
+        }
         while True:
             child = os.fork()
             if not child:
                 end_with_parent()
-                work() if role == "worker" else serve(listener)
+                lives[role]()
                 os._exit(0)
             print(child, listener.getsockname()[1], flush=True)  # noqa: T201 - read by the test
             os.waitpid(child, 0)

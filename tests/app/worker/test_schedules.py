@@ -112,3 +112,44 @@ async def test_each_district_has_its_own_runs(committed: str, runs: Runs) -> Non
     for district in (committed, "330110"):
         assert await schedules.run_due(district, lambda: NOW) == ["count"]
     assert len(runs.at) == 2
+
+
+async def test_a_run_that_lost_the_database_is_none_and_its_lease_ends_at_once(
+    committed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = 0
+
+    async def cut_off(district: str, now: datetime) -> None:
+        nonlocal runs
+        runs += 1
+        async with db.transaction(district):
+            if runs == 1:
+                await db.execute("select pg_terminate_backend(pg_backend_pid())")
+
+    monkeypatch.setattr(wiring, "SCHEDULES", {"cut off": (HOUR, cut_off)})
+    await schedules.run_due(committed, lambda: NOW)
+    assert runs == 2, "the second time in the same minute, not in an hour"
+    async with db.transaction(committed):
+        row = await db.fetchrow("select due_at, leased_until, error from schedule")
+    assert row is not None
+    assert tuple(row) == (NOW + HOUR, None, None)
+
+
+async def test_a_lease_is_ended_once_the_database_is_back(committed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = dict(db.DB.config)
+    pool = db.DB.pool
+
+    async def lose(district: str, now: datetime) -> None:
+        db.DB.pool = None  # from here on there is a database only after a while
+        db.DB.config["dsn"] = "postgresql://zjw@/zjw?host=/nowhere"
+        asyncio.get_running_loop().call_later(0.1, db.DB.config.update, there)
+
+    monkeypatch.setattr(schedules, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(wiring, "SCHEDULES", {"lose": (HOUR, lose)})
+    try:
+        assert await schedules.run_due(committed, lambda: NOW) == ["lose"]
+    finally:
+        db.DB.config.update(there)
+        db.DB.pool = pool
+    async with db.transaction(committed):
+        assert await db.fetchval("select leased_until is null and ran_at is not null from schedule")
