@@ -99,6 +99,14 @@ class Signal(StrEnum):
     CLEAR = "clear"
 
 
+class CheckPoint(Struct, frozen=True, kw_only=True):
+    """A point of an inspection's checklist (联合检查): not looked at yet, in order, or not; with the case it opened."""
+
+    point: str
+    passed: bool | None = None
+    finding: UUID | None = None
+
+
 class Pending(Struct, frozen=True):
     """An application waiting for the leg's assigner: more time, or a stopped clock."""
 
@@ -133,6 +141,9 @@ class Case(Struct, frozen=True, kw_only=True):
     lon: float | None = None
     lat: float | None = None
     parent: UUID | None = None
+    origin: UUID | None = None
+    """The inspection that found it."""
+    merged_into: UUID | None = None
     last_lead: UUID | None = None
     ruled: bool = False
     solved_at_once: bool = False
@@ -159,6 +170,16 @@ class Case(Struct, frozen=True, kw_only=True):
     outcome: str | None = None
     rating: int | None = None
     satisfied: bool | None = None
+    looked_at: datetime | None = None
+    """When somebody of the staff first gave it a command: until then nothing of its words is public."""
+    complained_about: tuple[UUID, ...] = ()
+    """Organisations and persons who neither lead, verify nor decide here, and do not see the reporter."""
+    handler: UUID | None = None
+    """The clerk in charge of the case as a whole."""
+    verifier: UUID | None = None
+    verifier_at: datetime | None = None
+    reviewed_at: datetime | None = None
+    checklist: tuple[CheckPoint, ...] = ()
     wake_at: datetime | None = None
     """When the sweep has something to do with the case itself: the end of a call-back or of a suspension."""
     trace_seq: int = 0

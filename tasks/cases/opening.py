@@ -1,6 +1,7 @@
 """From a report to the first rows of a case: received, and where routing is sure accepted and assigned too; pure."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +21,8 @@ from tasks.cases.deadlines import Calendar
 from tasks.cases.effects import decide
 from tasks.cases.events import CaseOpened
 from tasks.cases.journal import Done, EventRow, Makers, TextRow, closed, event_row, merged, seal
-from tasks.cases.model import Case, Leg, LegKind, LegState, State
-from tasks.cases.report import Report, title_of
+from tasks.cases.model import Case, CheckPoint, Leg, LegKind, LegState, State
+from tasks.cases.report import Report, Solved, title_of
 from tasks.cases.routing import CompiledRule, Decision, RoutingCase, route
 from tasks.cases.situation import Situation
 
@@ -90,6 +91,9 @@ def received(report: Report, item: Item, number: str, located: Located | None, w
         lon=None if point is None else point[0],
         lat=None if point is None else point[1],
         parent=report.parent,
+        origin=report.origin,
+        complained_about=report.complained_about,
+        checklist=tuple(CheckPoint(point=each) for each in report.checklist),
         signal=report.signal,
         received_at=world.now,
     )
@@ -176,6 +180,14 @@ def _step(
     return step
 
 
+def _for_system(solved: Solved, item: Item, case: Case) -> bool:
+    """Whether the system verifies it: all but the item's sample, which the case's id draws and nobody can choose."""
+    if solved.verified_by_system is not None:
+        return solved.verified_by_system
+    drawn = int.from_bytes(sha256(case.id.bytes).digest()[:4]) / 2**32
+    return drawn >= item.solved_sample
+
+
 def _solved(report: Report, case: Case, item: Item, world: World) -> tuple[Case, tuple[Leg, ...]]:
     """Return an `OpenSolved` case: accepted, handled, with the solver's leg submitted."""
     solved = report.solved
@@ -217,7 +229,7 @@ def open_one(report: Report, item: Item, number: str, located: Located | None, w
     legs: tuple[Leg, ...] = ()
     if report.solved is not None:
         case, legs = _solved(report, case, item, world)
-        if report.solved.verified_by_system:
+        if _for_system(report.solved, item, case):
             step = _step(done, o.Verify(passed=True), item, router, case, legs, world)
             case, legs = step.change.case, merged(legs, step.change.legs)
     elif decision.lead is not None:

@@ -77,6 +77,13 @@ class Assign(Order, frozen=True, kw_only=True):
     texts = ("note",)
 
 
+class Precedent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the library of difficult items is to remember of a ruling."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=200)]
+    keywords: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=40)], ...], Meta(max_length=20)] = ()
+
+
 class Rule(Order, frozen=True, kw_only=True):
     """裁定: the centre says who is responsible; no further return. `returned_rightly`: were the returns founded?"""
 
@@ -86,6 +93,7 @@ class Rule(Order, frozen=True, kw_only=True):
     reason: Words
     basis: Note = ""
     returned_rightly: bool = True
+    precedent: Precedent | None = None
     texts = ("reason", "basis")
 
 

@@ -1,11 +1,11 @@
 """What comes in at the one door: a matter as any channel reports it, and what makes it unacceptable; pure."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from app.kernel.crs import Place
 from app.kernel.problem import FieldError
@@ -18,6 +18,9 @@ AHEAD = timedelta(minutes=5)
 """How far a reported time may lie in the future: clocks differ."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """What happened before is no case."""
+
+
+Line = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class Reporter(Struct, frozen=True, kw_only=True):
@@ -38,7 +41,8 @@ class Solved(Struct, frozen=True, kw_only=True):
     organisation: UUID
     result: str
     person: UUID | None = None
-    verified_by_system: bool = True
+    verified_by_system: bool | None = None
+    """None: by the item's sample, decided by the case's id."""
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -60,6 +64,10 @@ class Report(Struct, frozen=True, kw_only=True):
     attributes: dict[str, Any] = {}
     evidence: tuple[EvidenceRef, ...] = ()
     parent: UUID | None = None
+    origin: UUID | None = None
+    """The inspection that found it; no parent: the inspection may close before it."""
+    checklist: Annotated[tuple[Line, ...], Meta(max_length=100)] = ()
+    """The points of an inspection."""
     occurred_at: datetime | None = None
     sender: UUID | None = None
     desk: UUID | None = None

@@ -58,7 +58,8 @@ _OPEN = (
     f" k as ({_insert(CaseContactRow, 'case_contact', 6)}) select 1"
 )
 _SAVE = (
-    f"with c as (update cases set {_update(STATE_COLUMNS, 'x')} from {_rows(CaseRow, 1)} where cases.id = x.id),"
+    f"with c as (update cases set {_update(STATE_COLUMNS, 'x')}, updated_at = coalesce($6, cases.updated_at)"
+    f" from {_rows(CaseRow, 1)} where cases.id = x.id),"
     f" l as ({_LEGS}), {_TRACE} select 1"
 )
 _CASE_NAMES = tuple(_types(CaseRow))
@@ -211,6 +212,27 @@ async def open_children(case_id: UUID) -> int:
     )
 
 
+class Follower(Struct, frozen=True, kw_only=True):
+    """Somebody who is kept informed, under the case they know: their own, also when it was merged."""
+
+    reporter: UUID
+    case: UUID
+    number: str
+
+
+async def reporters(case_id: UUID) -> list[Follower]:
+    """Return who reported or joined a case or one merged into it, at any depth; whoever has no account is left out."""
+    rows = await db.fetch(
+        "with recursive tree as (select id, number, reporter, received_at from cases where id = $1 union"
+        " select c.id, c.number, c.reporter, c.received_at from cases c join tree t on c.merged_into = t.id)"
+        " select reporter, id, number from tree where reporter is not null union all"
+        " select j.reporter, t.id, t.number from tree t join case_reporter j on j.case_id = t.id"
+        " where j.reporter is not null",
+        case_id,
+    )
+    return [Follower(reporter=row[0], case=row[1], number=row[2]) for row in rows]
+
+
 async def answered(command_id: UUID) -> CommandRow | None:
     """Return what a command id was answered, if it came before."""
     row = await db.fetchrow("select id, case_id, request, answer, at from case_command where id = $1", command_id)
@@ -225,7 +247,7 @@ async def open_all(
     contacts: Sequence[ContactRow],
 ) -> None:
     """Write new cases with all that belongs to them: one statement."""
-    await db.fetchval(_OPEN, list(cases), list(legs), list(events), list(texts), [], list(contacts))
+    await db.fetchval(_OPEN, _dated(cases, events), list(legs), list(events), list(texts), [], list(contacts))
 
 
 async def copy_all(
@@ -236,7 +258,8 @@ async def copy_all(
     contacts: Sequence[ContactRow],
 ) -> None:
     """Write many new cases with all that belongs to them by COPY."""
-    await db.copy("cases", _CASE_NAMES, ([_plain(case[name]) for name in _CASE_NAMES] for case in cases))
+    dated = _dated(cases, events)
+    await db.copy("cases", _CASE_NAMES, ([_plain(case[name]) for name in _CASE_NAMES] for case in dated))
     for table, kind, rows in (
         ("case_leg", Leg, legs),
         ("case_event", EventRow, events),
@@ -244,6 +267,12 @@ async def copy_all(
         ("case_contact", ContactRow, contacts),
     ):
         await db.copy(table, kind.__struct_fields__, ([*map(_plain, msgspec.structs.astuple(row))] for row in rows))
+
+
+def _dated(cases: Sequence[dict[str, Any]], events: Sequence[EventRow]) -> list[dict[str, Any]]:
+    """Return new cases with the time of their last step."""
+    last = {event.case_id: event.at for event in events}  # in the order of the trace
+    return [case | {"updated_at": last.get(case["id"], case["received_at"])} for case in cases]
 
 
 def _plain(value: Any) -> Any:
@@ -267,7 +296,8 @@ async def save(
     commands: Sequence[CommandRow],
 ) -> None:
     """Write a case, its changed legs, its trace, its texts and the command's answer: one statement."""
-    await db.fetchval(_SAVE, [case], list(legs), list(events), list(texts), list(commands))
+    at = max((event.at for event in events), default=None)
+    await db.fetchval(_SAVE, [case], list(legs), list(events), list(texts), list(commands), at)
 
 
 async def due_legs(now: datetime, limit: int) -> list[tuple[UUID, UUID]]:

@@ -102,6 +102,16 @@ class CaseRow(Table, tablename="cases"):
     occurred_at = Timestamptz(null=True, default=None)
     routing = JSONB(default=None)
     sender = UUID(null=True, default=None)
+    looked_at = Timestamptz(null=True, default=None)
+    complained_about = JSONB(default=None)
+    merged_into = UUID(null=True, default=None)
+    origin = UUID(null=True, default=None)
+    handler = UUID(null=True, default=None)
+    verifier = UUID(null=True, default=None)
+    verifier_at = Timestamptz(null=True, default=None)
+    reviewed_at = Timestamptz(null=True, default=None)
+    checklist = JSONB(default=None)
+    updated_at = Timestamptz(null=True, default=None)
 
 
 class CaseLegRow(Table, tablename="case_leg"):
@@ -180,6 +190,18 @@ class CaseContactRow(Table, tablename="case_contact"):
     name = Text(null=True, default=None)
     phone = Text(null=True, default=None)
     salt = Text(default=None)
+
+
+class CaseReporterRow(Table, tablename="case_reporter"):
+    """Somebody who joined a case another reported; name and phone encrypted, erasable."""
+
+    id = UUID(primary_key=True, default=None)
+    case_id = UUID(default=None)
+    kind = Text(default=None)
+    reporter = UUID(null=True, default=None)
+    name = Text(null=True, default=None)
+    phone = Text(null=True, default=None)
+    joined_at = Timestamptz(default=None)
 
 
 class CaseCommandRow(Table, tablename="case_command"):

@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 
 from grid.organisations import Directory
 from tasks.cases.catalogue import Item
-from tasks.cases.model import STATE_WORDS, Case, Leg, Pending
+from tasks.cases.model import STATE_WORDS, Case, CheckPoint, Leg, Pending
 
 
 class LegView(Struct, frozen=True, kw_only=True):
@@ -63,6 +63,13 @@ class CaseView(Struct, frozen=True, kw_only=True):
     lead: UUID | None
     lead_name: str | None
     parent: UUID | None
+    origin: UUID | None
+    merged_into: UUID | None
+    looked_at: datetime | None
+    handler: UUID | None
+    verifier: UUID | None
+    reviewed_at: datetime | None
+    checklist: tuple[CheckPoint, ...]
     signal: str
     returns: int
     reworks: int
