@@ -96,6 +96,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     webhook_secret: Annotated[
         str, Meta(description="Key of the webhook's HMAC-SHA-256 signature.", extra={"secret": True})
     ] = ""
+    webhooks_private: Annotated[
+        bool,
+        Meta(
+            description="Whether webhooks of sources may lead to this machine and to private addresses: `false` where"
+            " their receivers are on the internet."
+        ),
+    ] = True
     quiet_hours: Annotated[
         Hours, Meta(description="When only critical notices are sent out, in Hangzhou's time; `00:00-00:00`: never.")
     ] = "22:00-07:00"

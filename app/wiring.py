@@ -13,6 +13,7 @@ from app.identity import cipher, sso_api, sso_commands
 from app.identity import commands as identity
 from app.identity import privacy_commands as identity_privacy
 from app.identity.oidc import Client
+from app.kernel import db
 from app.kernel.actor import Actor
 from app.kernel.clock import Clock
 from app.kernel.event import Event
@@ -37,9 +38,10 @@ from tasks.cases import api as cases_api
 from tasks.cases import commands as cases
 from tasks.cases import privacy_commands as cases_privacy
 from tasks.cases import sweeping, trail
-from tasks.cases.events import CaseMoved, CaseOpened
+from tasks.cases.events import CaseClosed, CaseMoved, CaseOpened
 from tasks.channels import api as channels_api
 from tasks.channels import commands as channels
+from tasks.channels import push_api, stream_api, stream_commands, webhook_api, webhook_commands, webhook_sending
 from tasks.channels.events import CitizenErased
 from tasks.channels.mini_program import Endpoint
 from tasks.sensing import api as sensing_api
@@ -56,6 +58,9 @@ ROUTES: list[Any] = [
     *grid_api.routes,
     *cases_api.routes,
     *channels_api.routes,
+    *push_api.routes,
+    *webhook_api.routes,
+    *stream_api.routes,
     *media_api.routes,
     *sensing_api.routes,
     *visits_api.routes,
@@ -81,8 +86,9 @@ class Slow(Struct, frozen=True):
 SUBSCRIBERS: dict[type[Event], dict[str, Subscriber | Slow]] = {
     EvidenceStored: {"media.check": Slow(media.check_stored)},
     ReadingsRecorded: {"sensing.evaluate": sensing_watch.on_readings},
-    CaseOpened: {"notices.tell": notices.on_case},
-    CaseMoved: {"notices.tell": notices.on_case},
+    CaseOpened: {"notices.tell": notices.on_case, "stream.keep": stream_commands.on_case},
+    CaseMoved: {"notices.tell": notices.on_case, "stream.keep": stream_commands.on_case},
+    CaseClosed: {"stream.keep": stream_commands.on_case},
     CitizenErased: {"notices.erase": notices_privacy.on_erased},
 }
 """Event → name of the subscriber → what it does. Names are kept with the event: do not reuse one for other work."""
@@ -101,6 +107,7 @@ SCHEDULES: dict[str, tuple[timedelta, Job]] = {
     "scoring.compare": (timedelta(days=1), scoring_periods.check_live),
     "visits.day": (timedelta(hours=1), round_commands.renew_day),
     "retention": (timedelta(days=1), retention.run),
+    "stream.tidy": (timedelta(hours=1), stream_commands.tidy),
     "sensing.days": (timedelta(hours=6), sensing.open_days),
 }
 """Name → how often and what; each runs once per district however many workers there are."""
@@ -119,12 +126,27 @@ SEALED: dict[str, SealedData] = {
     "cases": SealedData(cases_privacy.stale, cases_privacy.reseal),
     "visits": SealedData(visits_privacy.stale, visits_privacy.reseal),
     "notices": SealedData(notices_privacy.stale, notices_privacy.reseal),
+    "webhooks": SealedData(webhook_commands.stale, webhook_commands.reseal),
 }
 """Every package with sealed fields; `zjw keys rotate` goes through all of them."""
 
 
-LOOPS: tuple[Callable[[Clock], Awaitable[None]], ...] = (notices_delivering.run,)
+LOOPS: tuple[Callable[[Clock], Awaitable[None]], ...] = (notices_delivering.run, webhook_sending.run)
 """What every worker does all the time beside its jobs; cancelled when it stops."""
+
+
+async def figures(now: datetime) -> dict[str, tuple[str, float]]:
+    """Return what the database knows of how things go: name of the gauge → what it means and its value, all districts.
+
+    A deployment has few districts; each asks its partial indexes.
+    """
+    lying = [await webhook_commands.backlog(district) for district in await db.districts()]
+    oldest = [(now - each.oldest_waiting).total_seconds() for each in lying if each.oldest_waiting is not None]
+    return {
+        "zjw_webhook_waiting": ("Events that wait to be sent to webhooks.", sum(each.waiting for each in lying)),
+        "zjw_webhook_dead": ("Dead letters of webhooks.", sum(each.dead for each in lying)),
+        "zjw_webhook_oldest_waiting_seconds": ("Age of the oldest event that waits.", max(oldest, default=0.0)),
+    }
 
 
 async def device_of(district: str, key: str, now: datetime) -> Actor | None:
@@ -157,6 +179,7 @@ def configure(settings: Settings) -> None:
         ),
     )
     channels.configure(Endpoint(settings.mini_program_url, settings.mini_program_app_id, settings.mini_program_secret))
+    webhook_sending.configure(webhook_sending.Policy(private_allowed=settings.webhooks_private))
     notices_configuration.configure(
         notices_configuration.Outlets(
             sms_url=settings.sms_url,

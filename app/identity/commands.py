@@ -321,7 +321,7 @@ async def create_key(
 
 
 async def key_source(key: UUID) -> str | None:
-    """Return, in the caller's transaction, the source a machine's key was made for; None for no key."""
+    """Return, in the caller's transaction, the source a machine's key in force was made for, else None."""
     return await keystore.source_of_key(key)
 
 

@@ -94,8 +94,8 @@ async def key_of(digest: str) -> tuple[ApiKey, str] | None:
 
 
 async def source_of_key(key: UUID) -> str | None:
-    """Return the source a key was made for; None for no key."""
-    return await db.fetchval("select source from api_key where id = $1", key)
+    """Return the source a key in force was made for; None for no such key."""
+    return await db.fetchval("select source from api_key where id = $1 and revoked_at is null", key)
 
 
 async def keys() -> list[ApiKey]:

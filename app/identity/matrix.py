@@ -53,7 +53,13 @@ case.create         own   own   own   org   area  -     org   all   -     -     
 case.read           area  org   area  area  area  area  org   all   -     -     own
 case.view           area  org   area  area  area  area  org   all   -     -     -
 case.act            org   org   org   org   area  -     org   all   -     -     -
+case.stream         area  org   area  area  area  area  org   all   -     -     -
 case.contact        -     org   org   org   area  -     org   all   -     -     -
+case.import         -     -     -     -     area  -     -     all   -     -     -
+push.send           -     -     -     -     -     -     -     -     -     -     -
+push.sandbox        -     -     -     -     -     -     -     -     -     -     -
+source.read         -     -     -     -     -     -     -     all   -     -     -
+source.manage       -     -     -     -     -     -     -     all   -     -     -
 item.read           all   all   all   all   all   all   all   all   -     -     all
 household.read      area  area  area  area  area  area  -     all   -     -     -
 household.write     area  -     area  area  area  -     -     all   -     -     -
@@ -69,6 +75,7 @@ sensing.manage      -     -     -     -     -     -     org   all   -     -     
 sensing.publish     -     -     -     -     -     -     -     all   -     -     -
 sensing.record      -     -     -     -     -     -     -     -     -     -     -
 notice.read         org   org   org   org   org   org   org   org   -     -     own
+webhook.manage      -     -     -     -     -     -     -     all   -     -     -
 notice.watch        -     -     -     -     -     -     -     all   -     all   -
 scheme.read         all   all   all   all   all   all   all   all   -     -     -
 scheme.manage       -     -     -     -     -     -     -     all   -     -     -

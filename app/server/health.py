@@ -1,6 +1,7 @@
 """Alive, ready, and figures for Prometheus."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,10 +12,13 @@ from litestar.openapi import ResponseSpec
 from msgspec import Struct
 from prometheus_client import multiprocess
 
-from app.kernel import db
+from app import wiring
+from app.kernel import clock, db
 
 Probe = Callable[[], Awaitable[None]]
 """Returns when its part answers, raises when it does not."""
+
+logger = logging.getLogger("zjw.health")
 
 OPEN: dict[str, Any] = {"public": True, "unlimited": True}
 
@@ -60,15 +64,30 @@ async def readyz(probes: NamedDependency[dict[str, Probe]]) -> Response[Ready]:
     return Response(Ready("ok" if well else "not ready", parts), status_code=200 if well else 503)
 
 
-@get("/metrics", opt=OPEN, tags=["operation"], media_type="text/plain", sync_to_thread=False)
-def metrics() -> Response[bytes]:
-    """Figures of all server processes in the Prometheus text format."""
+@get("/metrics", opt=OPEN, tags=["operation"], media_type="text/plain")
+async def metrics() -> Response[bytes]:
+    """Figures of all server processes, and of what waits in the database, in the Prometheus text format."""
     registry: Any = prometheus_client.CollectorRegistry()
     try:
         multiprocess.MultiProcessCollector(registry)
     except ValueError:  # a single process keeps its figures in memory
         registry = prometheus_client.REGISTRY
-    return Response(prometheus_client.generate_latest(registry), media_type=prometheus_client.CONTENT_TYPE_LATEST)
+    text = prometheus_client.generate_latest(registry) + await _of_database()
+    return Response(text, media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+
+async def _of_database() -> bytes:
+    """Return the figures the database keeps; none when it does not answer, so that the others are still seen."""
+    registry = prometheus_client.CollectorRegistry()
+    try:
+        async with asyncio.timeout(2):
+            found = await wiring.figures(clock.now())
+    except Exception as error:
+        logger.warning("figures", extra={"error": type(error).__name__})
+        return b""
+    for name, (meaning, value) in found.items():
+        prometheus_client.Gauge(name, meaning, registry=registry).set(value)
+    return prometheus_client.generate_latest(registry)
 
 
 async def database_answers() -> None:
