@@ -139,12 +139,13 @@ async def postpone(pending: Pending, done: list[str], error: str, now: datetime)
     return dead
 
 
-async def dead(limit: int = 100) -> list[DeadLetter]:
-    """Return the dead letters, oldest first."""
+async def dead(limit: int = 100, after: tuple[datetime, UUID] | None = None) -> list[DeadLetter]:
+    """Return the dead letters, oldest first; those behind `after`, the death and event of one, if given."""
     rows = await db.fetch(
         "select event_id, type, written_at, dead_at, tries, error from outbox where dead_at is not null"
-        " order by dead_at limit $1",
+        " and ($2::timestamptz is null or (dead_at, event_id) > ($2, $3::uuid)) order by dead_at, event_id limit $1",
         limit,
+        *(after or (None, None)),
     )
     return [DeadLetter(**dict(row)) for row in rows]
 

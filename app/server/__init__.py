@@ -51,8 +51,8 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
         route_handlers=[*wiring.ROUTES, *operations.routes],
         middleware=[
             authentication.Authentication(now, chosen.district),
+            RateLimit(Buckets(redis)),  # before the signatures: guesses count, too
             Signatures(),
-            RateLimit(Buckets(redis)),
             Idempotency(),
         ],
         guards=[authentication.permitted],

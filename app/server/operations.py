@@ -1,10 +1,11 @@
 """For those who keep the platform running: events that some subscriber refused to the last."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-from litestar import get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
@@ -12,9 +13,10 @@ from app.identity import scope
 from app.kernel import db, outbox
 from app.kernel.actor import Actor
 from app.kernel.outbox import DeadLetter
-from app.kernel.problem import Problem
+from app.kernel.problem import Problem, invalid
 
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
+After = Annotated[str | None, QueryParameter(max_length=100)]
 
 
 class DeadLetterNotFound(Problem):
@@ -26,11 +28,32 @@ class DeadLetterNotFound(Problem):
 
 
 @get("/dead-letters", opt={"action": "dead_letter.read"}, tags=["operation"])
-async def dead_letters(actor: NamedDependency[Actor], limit: Limit = 100) -> list[DeadLetter]:
-    """List events that some subscriber refused to the last try, oldest first, each with what the subscriber said."""
+async def dead_letters(
+    request: Request[Any, Any, Any], actor: NamedDependency[Actor], limit: Limit = 100, after: After = None
+) -> Response[list[DeadLetter]]:
+    """List events that some subscriber refused to the last try, oldest first, each with what the subscriber said.
+
+    `Link` names the next page; its `after` is the last letter of this one.
+    """
     scope.require_any(actor, "dead_letter.read")
     async with db.transaction(actor.district):
-        return await outbox.dead(limit)
+        rows = await outbox.dead(limit, _place(after))
+    headers: dict[str, str] = {}
+    if len(rows) == limit:
+        last = f"{rows[-1].dead_at:%Y%m%dT%H%M%S.%f}Z{rows[-1].event_id}"
+        headers["Link"] = f'<{request.url.path}?{urlencode({"after": last, "limit": limit})}>; rel="next"'
+    return Response(rows, headers=headers)
+
+
+def _place(after: str | None) -> tuple[datetime, UUID] | None:
+    """Return when the last letter of a page died, and its event; Invalid for what is no such place."""
+    if after is None:
+        return None
+    moment, _, event_id = after.partition("Z")
+    try:
+        return datetime.strptime(moment, "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC), UUID(event_id)
+    except ValueError:
+        raise invalid("after", "应为上一页 Link 中的值", "is the value in the Link of the page before") from None
 
 
 @post(

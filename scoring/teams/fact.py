@@ -1,4 +1,4 @@
-"""One row of the relation `fact` as the engine sees it; reads a spreadsheet of facts, naming every bad cell."""
+"""Which facts count as known at a time; reads a spreadsheet of facts, naming every bad cell."""
 
 import csv
 import io
@@ -7,33 +7,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
+from app.kernel.fact_row import COLUMNS, Fact
 from app.kernel.problem import FieldError, Invalid, Text
 
-
-class Fact(Struct, frozen=True, kw_only=True):
-    """Something that happened, for evaluation; the columns are those of the relation `fact`, times are aware."""
-
-    fact_id: str
-    version: int = 1
-    kind: str
-    force: str | None = None
-    town: str | None = None
-    force_unit: str | None = None
-    department: str | None = None
-    team: str | None = None
-    person: str | None = None
-    item: str | None = None
-    occurred_at: datetime
-    due_at: datetime | None = None
-    done_at: datetime | None = None
-    attributes: dict[str, Any] = {}
-    recorded_at: datetime
-    superseded_at: datetime | None = None
-
-
-COLUMNS = Fact.__struct_fields__
 REQUIRED = ("fact_id", "version", "kind", "occurred_at", "recorded_at")
 MOST_ERRORS = 200
 """A file that is wrong throughout is told so; nobody reads more."""

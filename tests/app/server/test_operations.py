@@ -48,6 +48,23 @@ async def test_pages_are_limited_and_wrong_limits_named(district: str, http: htt
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "limit")
 
 
+async def test_each_page_links_to_the_next_though_all_died_at_once(district: str, http: httpx.AsyncClient) -> None:
+    made = sorted([str(await buried(district)) for _ in range(5)])
+    headers = (await people.sign_in(district, Role.ADMINISTRATOR)).headers
+    seen: list[str] = []
+    target: str | None = "/v1/dead-letters?limit=2"
+    pages = 0
+    while target is not None:
+        answer = await http.get(target, headers=headers)
+        seen += [letter["event_id"] for letter in answer.json()]
+        target = answer.links["next"]["url"] if "Link" in answer.headers else None
+        pages += 1
+    assert (seen, pages) == (made, 3)
+    for nonsense in ("x", "20261123T080000.000000Z", f"Z{new_id()}", "20261123T080000.000000Zx"):
+        refused = await http.get(f"/v1/dead-letters?after={nonsense}", headers=headers)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "after")
+
+
 async def test_nobody_else_may(district: str, http: httpx.AsyncClient) -> None:
     headers = (await people.sign_in(district, Role.DISTRICT_CENTRE)).headers
     assert (await http.get("/v1/dead-letters", headers=headers)).status_code == 403

@@ -8,13 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
 from app.identity import commands
 from app.identity.keys import NewKey
 from app.kernel import clock, db
 from app.kernel.actor import Role
 from app.kernel.ids import new_id
-from app.server.signatures import LARGEST_BODY, REASONS
+from app.server import limits
+from app.server.signatures import KINDS, LARGEST_BODY, REASONS
 from tests.app.server.conftest import marks
 from tests.tools import people
 from tests.tools.signing import Signed, signed
@@ -36,8 +38,14 @@ async def send(
 
 
 def reason(answer: httpx.Response) -> str:
-    assert (answer.status_code, answer.json()["type"]) == (401, "/problems/signature-refused"), answer.text
-    return answer.json()["reason"]
+    told = answer.json()
+    assert (answer.status_code, told["type"]) == (401, f"/problems/{KINDS[told['reason']].type}"), answer.text
+    return told["reason"]
+
+
+def test_each_refusal_has_a_type_of_its_own() -> None:
+    assert KINDS.keys() == REASONS.keys()
+    assert len({kind.type for kind in KINDS.values()}) == len(KINDS)
 
 
 async def test_a_signed_case_of_a_machine_is_taken(district: str, http: httpx.AsyncClient) -> None:
@@ -54,6 +62,17 @@ async def test_the_key_alone_reads_and_changes_nothing(district: str, probe: htt
     assert reason(await send(probe, MARKS, alone)) == "missing"
     assert reason(await send(probe, session, alone, method="DELETE")) == "missing"
     assert await marks(district) == 0
+
+
+async def test_refused_signatures_count_against_the_limit_of_the_key(
+    district: str, probe: httpx.AsyncClient, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(limits.LIMITS, "machine", limits.Limit(rate=1, burst=3, lease=1))
+    key, other = await made(district), await made(district)
+    guess = signed(key, "POST", MARKS, b"{}") | {"X-Signature": "0" * 64}
+    codes = [(await send(probe, MARKS, guess)).status_code for _ in range(5)]
+    assert codes == [401, 401, 401, 429, 429]
+    assert (await send(probe, MARKS, signed(other, "POST", MARKS, b"{}"))).status_code == 201
 
 
 @pytest.mark.parametrize("left_out", ["X-Timestamp", "X-Nonce", "X-Signature"])
