@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 import tempfile
+from types import FrameType
 
 import click
 import msgspec
@@ -43,7 +45,12 @@ def command(host: str | None, port: int | None, processes: int | None, fd: int |
 
 
 class Server(uvicorn.Server):
-    """Ends open streams first: they would hold up the stop."""
+    """Ends open streams first: they would hold up the stop; a stop that was asked for ends with exit code 0."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; the stock server would end by the same signal once more, as if it had been killed."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; requests in flight are finished."""
