@@ -12,6 +12,51 @@ class CaseItemRow(Table, tablename="case_item"):
     version = Integer(default=None)
     body = JSONB(default=None)
     created_at = Timestamptz(default=None)
+    author = UUID(null=True, default=None)
+
+
+class DifficultItemRow(Table, tablename="difficult_item"):
+    """A difficult matter of several departments: who leads, who assists, on what basis."""
+
+    id = UUID(primary_key=True, default=None)
+    code = Text(null=True, default=None)
+    version = Integer(default=None)
+    title = Text(default=None)
+    description = Text(default=None)
+    keywords = JSONB(default=None)
+    domain = Text(default=None)
+    lead = Text(default=None)
+    assistants = JSONB(default=None)
+    basis = Text(default=None)
+    origin = Text(default=None)
+    provenance = Text(default=None)
+    item = Text(null=True, default=None)
+    case_id = UUID(null=True, default=None)
+    used = Integer(default=None)
+    created_at = Timestamptz(default=None)
+    created_by = UUID(null=True, default=None)
+    updated_at = Timestamptz(default=None)
+    retired_at = Timestamptz(null=True, default=None)
+
+
+class DifficultUseRow(Table, tablename="difficult_use"):
+    """That an entry was followed in a case; counted once a case."""
+
+    id = UUID(primary_key=True, default=None)
+    entry = UUID(default=None)
+    case_id = UUID(default=None)
+    actor = UUID(default=None)
+    at = Timestamptz(default=None)
+
+
+class SuggestionStatisticsRow(Table, tablename="suggestion_statistics"):
+    """The words of closed cases and precedents by item, as last counted."""
+
+    id = Integer(primary_key=True, default=None)
+    mark = UUID(default=None)
+    cases = Integer(default=None)
+    words = JSONB(default=None)
+    computed_at = Timestamptz(default=None)
 
 
 class RoutingRulesRow(Table, tablename="routing_rules"):
@@ -23,6 +68,21 @@ class RoutingRulesRow(Table, tablename="routing_rules"):
     author = UUID(default=None)
     reviewer = UUID(default=None)
     published_at = Timestamptz(default=None)
+    note = Text(default=None)
+    restores = Integer(null=True, default=None)
+
+
+class RoutingDraftRow(Table, tablename="routing_draft"):
+    """A draft of routing rules: changed by its author only, published by somebody else."""
+
+    id = UUID(primary_key=True, default=None)
+    note = Text(default=None)
+    document = JSONB(default=None)
+    author = UUID(default=None)
+    restores = Integer(null=True, default=None)
+    version = Integer(default=None)
+    created_at = Timestamptz(default=None)
+    changed_at = Timestamptz(default=None)
 
 
 class CaseMarksRow(Table, tablename="case_marks"):
@@ -31,6 +91,7 @@ class CaseMarksRow(Table, tablename="case_marks"):
     id = Integer(primary_key=True, default=None)
     catalogue = UUID(null=True, default=None)
     rules = UUID(null=True, default=None)
+    difficult = UUID(null=True, default=None)
 
 
 class CaseNumberRow(Table, tablename="case_number"):
@@ -102,6 +163,7 @@ class CaseRow(Table, tablename="cases"):
     occurred_at = Timestamptz(null=True, default=None)
     routing = JSONB(default=None)
     sender = UUID(null=True, default=None)
+    limits = JSONB(default=None)
     looked_at = Timestamptz(null=True, default=None)
     complained_about = JSONB(default=None)
     merged_into = UUID(null=True, default=None)
