@@ -118,7 +118,7 @@ async def settle(district: str, settlement: Settlement) -> None:
         await store.add_organisations(settlement.organisations, ids.new_id())
         await store.add_people(settlement.people)
         await store.add_squad_members(settlement.members)
-        await store.add_shifts(settlement.shifts)
+        await store.add_shifts(settlement.shifts, ids.new_id())
         await _tell(settlement.cells, ())
 
 
@@ -263,5 +263,5 @@ async def plan_shift(new: NewShift, actor: Actor) -> DutyShift:
             errors.append(FieldError("organisation", ("没有这个单位", "there is no such organisation")))
         if errors:
             raise Invalid(errors)
-        await store.add_shifts([shift])
+        await store.add_shifts([shift], ids.new_id())
     return shift

@@ -4,18 +4,32 @@ All of it runs in the transaction the caller has opened.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
+
+from msgspec import Struct
 
 from app.kernel import db
 from grid import store
 from grid.cells import Located, Point
+from grid.duty import Roster
 from grid.organisations import Directory
 from grid.people import DutyShift, Person
 
-__all__ = ["area_names", "directory", "locate", "members", "on_duty", "people"]
+__all__ = ["area_names", "directory", "locate", "members", "on_duty", "people", "roster"]
 
-_kept: dict[str, tuple[UUID, Directory]] = {}
+BEHIND, AHEAD = timedelta(hours=1), timedelta(hours=12)
+"""The span around a moment whose shifts are read together with the organisations."""
+
+
+class _Kept(Struct, frozen=True):
+    mark: UUID
+    directory: Directory
+    since: datetime
+    until: datetime
+
+
+_kept: dict[str, _Kept] = {}
 """District → the newest state read by this process; its mark is compared with the database's on every use."""
 
 
@@ -25,15 +39,30 @@ async def locate(points: Sequence[Point], at: datetime) -> list[Located]:
 
 
 async def directory(at: datetime) -> Directory:
-    """All organisations of the district as of a moment; read again only after one of them changed."""
+    """All organisations of the district as of a moment, and who is on duty then.
+
+    Read again only after one of them or a shift changed, and when the span of shifts that was read is over.
+    """
     mark = await store.organisations_mark()
     kept = _kept.get(_district())
-    if mark is not None and kept is not None and kept[0] == mark:
-        return kept[1].as_of(at)
-    fresh = Directory(await store.organisations(), at)
+    if mark is None or kept is None or kept.mark != mark:
+        fresh = Directory(await store.organisations(), at)
+    elif kept.since <= at < kept.until:
+        return kept.directory.as_of(at)
+    else:
+        fresh = kept.directory.as_of(at)
+    if not 1 < at.year < 9999:
+        return fresh  # nobody is on duty at the ends of time, and a span would reach over them
+    since, until = at - BEHIND, at + AHEAD
+    fresh = fresh.with_duty(await roster(since, until))
     if mark is not None:
-        _kept[_district()] = (mark, fresh)
+        _kept[_district()] = _Kept(mark, fresh, since, until)
     return fresh
+
+
+async def roster(since: datetime, until: datetime) -> Roster:
+    """Who is on duty at any moment of a span, as a value that pure code can ask."""
+    return Roster(await store.roster(since, until))
 
 
 async def on_duty(area: str, at: datetime) -> list[DutyShift]:

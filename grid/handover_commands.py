@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from app.kernel import db
+from app.kernel import db, ids
 from grid import store
 
 
@@ -14,5 +14,5 @@ async def hand_over(district: str, leaver: UUID, heir: UUID, now: datetime) -> i
     right.
     """
     async with db.transaction(district):
-        await store.end_person(leaver, now)
+        await store.end_person(leaver, now, ids.new_id())
         return await store.give_shifts(leaver, heir, now) if await store.people([heir]) else 0

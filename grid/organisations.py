@@ -7,6 +7,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from grid.duty import NOBODY, Roster
+
 
 class Kind(StrEnum):
     """What an organisation (单位) is."""
@@ -57,6 +59,7 @@ class _Book:
         self.by_id: Mapping[UUID, Organisation] = {each.id: each for each in ordered}
         self.by_place: dict[tuple[Kind, str, Force | None], list[Organisation]] = {}
         self.departments: dict[str, list[Organisation]] = {}
+        self.centres = [each for each in ordered if each.kind is Kind.CENTRE]
         self.children: dict[UUID, list[UUID]] = {}
         for each in ordered:
             self._enter(each)
@@ -76,13 +79,18 @@ class Directory:
     Pure and immutable; a look-up never asks the database. Areas are codes whose prefixes are their ancestors.
     """
 
-    def __init__(self, organisations: "Iterable[Organisation] | _Book", at: datetime) -> None:
+    def __init__(self, organisations: "Iterable[Organisation] | _Book", at: datetime, duty: Roster = NOBODY) -> None:
         self.at = at
+        self.duty = duty
         self._book = organisations if isinstance(organisations, _Book) else _Book(organisations)
 
     def as_of(self, at: datetime) -> "Directory":
         """The same organisations seen at another moment (no copy is made)."""
-        return Directory(self._book, at)
+        return Directory(self._book, at, self.duty)
+
+    def with_duty(self, duty: Roster) -> "Directory":
+        """The same organisations with another roster of who is on duty."""
+        return Directory(self._book, self.at, duty)
 
     @property
     def by_id(self) -> Mapping[UUID, Organisation]:
@@ -111,12 +119,22 @@ class Directory:
         """The living department of that name or code."""
         return next(iter(self._alive(self._book.departments.get(name_or_code, ()))), None)
 
+    def squad_on_duty(self, area: str, at: datetime) -> Organisation | None:
+        """The squad (小分队) with somebody on duty that is nearest to an area in the tree; lowest code first."""
+        nearest, best = 0, None
+        for depth, organisation in self.duty.near(area, at):
+            if depth < nearest:
+                break
+            here = self.by_id.get(organisation)
+            if here is None or here.kind is not Kind.SQUAD or not here.alive(self.at):
+                continue
+            nearest = depth
+            best = here if best is None or here.code < best.code else best
+        return best
+
     def centre(self) -> Organisation | None:
         """The district centre (区社会治理中心)."""
-        return next(
-            (each for each in self.by_id.values() if each.kind is Kind.CENTRE and each.alive(self.at)),
-            None,
-        )
+        return next(iter(self._alive(self._book.centres)), None)
 
     def current(self, organisation: UUID) -> Organisation | None:
         """Who does its work now: the end of the chain of successors; None when the chain ends in nobody alive."""

@@ -13,6 +13,7 @@ from app.kernel import db
 from grid import spatial
 from grid.areas import Area
 from grid.cells import REACH_M, Cell, Located, Point, metres_per_degree, place
+from grid.duty import OnDuty
 from grid.organisations import Organisation
 from grid.people import DutyShift, Person, SquadMember
 from grid.tables import AreaRow, CellRow
@@ -223,13 +224,33 @@ async def add_squad_members(members: Sequence[SquadMember]) -> int:
     return await _write("squad_member", members)
 
 
-async def add_shifts(shifts: Sequence[DutyShift]) -> int:
-    """Write duty shifts."""
-    return await _write("duty_shift", shifts)
+async def add_shifts(shifts: Sequence[DutyShift], mark: UUID) -> int:
+    """Write duty shifts and mark the state as new."""
+    written = await _write("duty_shift", shifts)
+    await _renew(mark)
+    return written
 
 
-async def end_person(person: UUID, at: datetime) -> None:
-    """End somebody's time in their organisation and squads, and the shift that is running."""
+async def roster(since: datetime, until: datetime) -> list[OnDuty]:
+    """Organisations with a shift that touches the span, and squads of which a member has one; by organisation.
+
+    A squad is on duty where it belongs, or deeper where its member's shift is.
+    """
+    rows = await db.fetch(
+        "select organisation, area, starts_at, ends_at from duty_shift where starts_at < $2 and ends_at > $1"
+        " union all select o.id, case when starts_with(d.area, o.area) then d.area else o.area end,"
+        " greatest(d.starts_at, m.started_at), least(d.ends_at, m.ended_at)"
+        " from duty_shift d join squad_member m on m.person = d.person and m.started_at < d.ends_at"
+        " and (m.ended_at is null or m.ended_at > d.starts_at) join organisation o on o.id = m.squad"
+        " where d.starts_at < $2 and d.ends_at > $1 order by 1, 2, 3",
+        since,
+        until,
+    )
+    return _read(rows, OnDuty)
+
+
+async def end_person(person: UUID, at: datetime, mark: UUID) -> None:
+    """End somebody's time in their organisation and squads, and the shift that is running; mark the state as new."""
     for table, whose in (("person", "id"), ("squad_member", "person")):
         await db.execute(
             f"update {table} set ended_at = $2 where {whose} = $1 and (ended_at is null or ended_at > $2)"
@@ -240,6 +261,7 @@ async def end_person(person: UUID, at: datetime) -> None:
     await db.execute(
         "update duty_shift set ends_at = $2 where person = $1 and starts_at < $2 and ends_at > $2", person, at
     )
+    await _renew(mark)
 
 
 async def give_shifts(source: UUID, target: UUID, at: datetime) -> int:

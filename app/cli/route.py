@@ -19,7 +19,9 @@ from grid import facts as grid_facts
 from grid.organisations import Directory
 from tasks.cases import deadlines, reference, routing
 from tasks.cases.model import Severity
-from tasks.cases.routing import CompiledRule, Decision, RoutingCase, RuleError
+from tasks.cases.routing import Decision, RoutingCase
+from tasks.cases.rules import RuleError
+from tasks.cases.rules_compiled import RuleSet, read_rules
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -48,10 +50,12 @@ class Described(Struct, frozen=True, kw_only=True):
 def command(case_file: Path, rules_file: Path | None, district: str | None, as_json: bool) -> None:
     """Tell to whom a case would be assigned (派单), and which rules were looked at and why."""
     described = _described(case_file)
-    draft = None if rules_file is None else _draft(rules_file)
+    chosen_rules = None if rules_file is None else draft(rules_file)
     chosen = settings.load()
     with reach.database(chosen.database_url):
-        decision, directory = asyncio.run(_route(chosen, district or chosen.district, described, draft, clock.now()))
+        decision, directory = asyncio.run(
+            _route(chosen, district or chosen.district, described, chosen_rules, clock.now())
+        )
     click.echo(msgspec.json.encode(_answer(decision, directory)).decode() if as_json else _told(decision, directory))
 
 
@@ -62,15 +66,15 @@ def _described(file: Path) -> Described:
         raise click.ClickException(f"{file}: not a case 不是事件: {error}") from None
 
 
-def _draft(file: Path) -> tuple[CompiledRule, ...]:
+def draft(file: Path) -> RuleSet:
     try:
-        return routing.read_rules(tomllib.loads(file.read_text(encoding="utf-8")))
+        return read_rules(tomllib.loads(file.read_text(encoding="utf-8")))
     except (RuleError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{file}: {error}") from None
 
 
 async def _route(
-    chosen: Settings, district: str, described: Described, draft: tuple[CompiledRule, ...] | None, now: datetime
+    chosen: Settings, district: str, described: Described, rules: RuleSet | None, now: datetime
 ) -> tuple[Decision, Directory]:
     db.configure(chosen.database_url)
     await db.start(1, 2)
@@ -88,19 +92,19 @@ async def _route(
     item = have.catalogue.at(described.item, at)
     case = RoutingCase(
         item=described.item,
+        entry=item,
         source=described.source,
         severity=described.severity or (item.severity if item else Severity.ROUTINE),
         area=cell or district,
-        town=None if cell is None else cell[:9],
-        cell=cell,
         place=reason,
         words=f"{described.title}\n{described.description}",
         attributes=described.attributes,
         sender=described.sender,
         complained_about=frozenset(described.complained_about),
     )
-    rules = have.rules if draft is None else draft
-    return routing.route(case, item, rules, directory, deadlines.national(), at), directory
+    return routing.route(
+        case, have.rules if rules is None else rules, directory, at, deadlines.national(), every=True
+    ), directory
 
 
 def _name(organisation: UUID | None, directory: Directory) -> str | None:
@@ -119,7 +123,11 @@ def _told(decision: Decision, directory: Directory) -> str:
     lead = _name(decision.lead, directory)
     first = f"主办 lead: {lead}" if lead else f"交席位 to the desk: {_name(decision.desk, directory)}"
     others = [f"协办 assistant: {_name(each, directory)}" for each in decision.assistants]
+    limits = [f"时限 limit: {clock} {limit}" for clock, limit in decision.limits.items()]
+    left_out = [f"回避 left out: {why[0]} ({why[1]})" for why in decision.explanation.left_out]
     looks = [
-        f"  {'✓' if look.matched else '–'} {look.rule}: {look.why[0]} ({look.why[1]})" for look in decision.looked_at
+        f"  {'✓' if look.matched else '–'} {look.rule}: {look.why[0]} ({look.why[1]})"
+        for look in decision.explanation.looked_at
     ]
-    return "\n".join([first, *others, f"原因 reason: {zh} ({en})", "规则 rules looked at:", *looks])
+    said = [first, *others, *limits, f"原因 reason: {zh} ({en})", *left_out, "规则 rules looked at:", *looks]
+    return "\n".join(said)

@@ -7,7 +7,7 @@ from msgspec import Struct
 from app.kernel.clock import SHANGHAI
 from tasks.cases.deadlines import Calendar, Limit, parse_limit, reaches
 from tasks.cases.model import Case, Leg, LegState, State
-from tasks.cases.situation import Situation
+from tasks.cases.situation import Situation, clocks_of
 
 PART = 0.75
 """The share of a limit after which the system first urges."""
@@ -51,7 +51,7 @@ def ladder(s: Situation, leg: Leg) -> list[Rung]:
     rungs: list[Rung] = []
     if leg.state is LegState.UNSIGNED:
         rungs += _limit_rungs(
-            "sign", leg.assigned_at, s.item.clocks(s.case.severity).of("sign"), leg.sign_due, s.calendar
+            "sign", leg.assigned_at, clocks_of(s.item, s.case).of("sign"), leg.sign_due, s.calendar
         )
     plain = leg.handle_limit is not None and not (leg.extensions or leg.pauses or s.case.pauses)
     limit = parse_limit(leg.handle_limit) if plain and leg.handle_limit else None

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from grid.organisations import Directory
 from tasks.cases import deadlines
 from tasks.cases.model import Severity
-from tasks.cases.routing import Decision, RoutingCase, Rule, RuleError, compile_rules, read_rules, route
+from tasks.cases.routing import Decision, RoutingCase, route
+from tasks.cases.rules import Rule, RuleError
+from tasks.cases.rules_compiled import NO_RULES, compile_rules, read_rules
 from tests.tasks.cases import stage
 
 TABLE = tomllib.loads((Path(__file__).parent / "tables" / "routing.toml").read_text(encoding="utf-8"))
@@ -23,14 +25,14 @@ CALENDAR = deadlines.national()
 
 
 def routing_case(**changes: Any) -> RoutingCase:
-    plain = {"area": stage.CELL, "town": stage.TOWN, "cell": stage.CELL, "place": "covered", "source": "citizen"}
-    return RoutingCase(**{"item": "E0504", **plain, **changes})
+    given = {"item": "E0504", "area": stage.CELL, "place": "covered", "source": "citizen", **changes}
+    return RoutingCase(entry=stage.CATALOGUE.at(given["item"], stage.NOW), **given)
 
 
 def decide(
     case: RoutingCase, rules: Any = RULES, at: datetime = stage.NOW, directory: Directory = stage.DIRECTORY
 ) -> Decision:
-    return route(case, stage.CATALOGUE.at(case.item, at), rules, directory, CALENDAR, at)
+    return route(case, rules, directory, at, CALENDAR)
 
 
 @pytest.mark.parametrize("row", TABLE["case"], ids=lambda row: row["name"])
@@ -48,9 +50,9 @@ def test_a_case_goes_where_the_table_says(row: dict[str, Any]):
 
 def test_the_explanation_lists_each_rule_looked_at_with_its_reason_in_both_languages():
     decision = decide(routing_case())
-    assert [look.rule for look in decision.looked_at][-1] == decision.rule
-    assert all(zh and en for zh, en in (look.why for look in decision.looked_at))
-    assert [look.matched for look in decision.looked_at] == [False] * (len(decision.looked_at) - 1) + [True]
+    assert [look.rule for look in decision.explanation.looked_at][-1] == decision.rule
+    assert all(zh and en for zh, en in (look.why for look in decision.explanation.looked_at))
+    assert [look.matched for look in decision.explanation.looked_at] == [False] * (len(decision.explanation.looked_at) - 1) + [True]
 
 
 def test_the_order_in_which_rules_are_written_does_not_matter():
@@ -103,14 +105,14 @@ def test_an_organisation_that_ended_hands_over_to_its_successor():
 
 
 def test_who_is_complained_about_is_left_out_and_the_reason_says_so():
-    decision = decide(routing_case(complained_about=frozenset({stage.ENFORCEMENT})), rules=())
+    decision = decide(routing_case(complained_about=frozenset({stage.ENFORCEMENT})), rules=NO_RULES)
     assert decision.lead == stage.TOWN_CENTRE
     assert "left out" in decision.reason[1]
 
 
 @pytest.mark.parametrize("place", ["none", "outside", "between"])
 def test_without_a_cell_the_desk_gets_the_case_with_the_reason(place: str):
-    decision = decide(routing_case(place=place, area=stage.DISTRICT, town=None, cell=None))
+    decision = decide(routing_case(place=place, area=stage.DISTRICT))
     assert (decision.lead, decision.desk) == (None, stage.CENTRE)
     assert decision.reason[0]
 
