@@ -117,12 +117,12 @@ async def webhook_deliveries(
     request: AnyRequest,
     webhook_id: FromPath[UUID],
     actor: NamedDependency[Actor],
-    state: FromQuery[DeliveryState | None] = None,
+    wanted: Annotated[DeliveryState | None, QueryParameter(name="state")] = None,
     after: FromQuery[UUID | None] = None,
     limit: Limit = 50,
 ) -> Response[list[Delivery]]:
     """Show the delivery log, newest first: each event with its tries and what the last one came to."""
-    return _page(request, await commands.log(webhook_id, state, after, limit, actor), limit, {"state": state})
+    return _page(request, await commands.log(webhook_id, wanted, after, limit, actor), limit, {"state": wanted})
 
 
 @post("/webhooks/{webhook_id:uuid}/deliveries/{delivery_id:uuid}/replay", opt=MANAGE, tags=TAGS, status_code=200)
