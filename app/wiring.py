@@ -40,8 +40,17 @@ from tasks.cases import privacy_commands as cases_privacy
 from tasks.cases import sweeping, trail
 from tasks.cases.events import CaseClosed, CaseMoved, CaseOpened
 from tasks.channels import api as channels_api
+from tasks.channels import (
+    cloudevents_api,
+    open311_api,
+    push_api,
+    stream_api,
+    stream_commands,
+    webhook_api,
+    webhook_commands,
+    webhook_sending,
+)
 from tasks.channels import commands as channels
-from tasks.channels import push_api, stream_api, stream_commands, webhook_api, webhook_commands, webhook_sending
 from tasks.channels.events import CitizenErased
 from tasks.channels.mini_program import Endpoint
 from tasks.sensing import api as sensing_api
@@ -59,6 +68,7 @@ ROUTES: list[Any] = [
     *cases_api.routes,
     *channels_api.routes,
     *push_api.routes,
+    *cloudevents_api.routes,
     *webhook_api.routes,
     *stream_api.routes,
     *media_api.routes,
@@ -70,7 +80,7 @@ ROUTES: list[Any] = [
 ]
 """Handlers mounted below /v1."""
 
-ROOT_ROUTES: list[Any] = []
+ROOT_ROUTES: list[Any] = [*open311_api.routes]
 """Handlers with an address of their own (Open311, SensorThings, signed media)."""
 
 Subscriber = Callable[[Any, datetime], Awaitable[None]]

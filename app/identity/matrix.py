@@ -61,6 +61,8 @@ push.sandbox        -     -     -     -     -     -     -     -     -     -     
 source.read         -     -     -     -     -     -     -     all   -     -     -
 source.manage       -     -     -     -     -     -     -     all   -     -     -
 item.read           all   all   all   all   all   all   all   all   -     -     all
+rule.read           -     -     -     -     -     -     -     all   -     -     -
+rule.manage         -     -     -     -     -     -     -     all   -     -     -
 household.read      area  area  area  area  area  area  -     all   -     -     -
 household.write     area  -     area  area  area  -     -     all   -     -     -
 household.unmask    area  own   area  area  area  -     -     all   -     -     -
@@ -70,6 +72,7 @@ visit.read          own   own   area  area  area  area  -     all   -     -     
 visit.record        area  area  area  area  area  -     -     all   -     -     -
 sync.use            own   own   own   own   own   own   own   own   -     -     -
 sync.watch          own   own   org   own   area  -     -     all   -     -     -
+open311.submit      -     -     -     -     -     -     -     -     -     -     -
 sensing.read        area  area  area  area  area  area  org   all   -     -     -
 sensing.manage      -     -     -     -     -     -     org   all   -     -     -
 sensing.publish     -     -     -     -     -     -     -     all   -     -     -

@@ -33,11 +33,40 @@ REASONS: dict[str, Text] = {
 
 
 class SignatureRefused(Problem):
-    """A machine's change is not signed, or not rightly; `reason` is missing, window, nonce or wrong."""
+    """The signature of a machine's change does not fit what was sent; `reason` is wrong."""
 
     type = "signature-refused"
     status = 401
     title = ("请求签名未通过", "The request's signature is refused")
+
+
+class SignatureMissing(SignatureRefused):
+    """A machine's change is not signed; `reason` is missing."""
+
+    type = "signature-missing"
+    title = ("请求没有签名", "The request is not signed")
+
+
+class SignatureExpired(SignatureRefused):
+    """The timestamp of a signed request lies outside the window; `reason` is window."""
+
+    type = "signature-expired"
+    title = ("请求签名时间不在允许范围内", "The signature's time is outside the window")
+
+
+class NonceRefused(SignatureRefused):
+    """The nonce of a signed request came before, or is none; `reason` is nonce."""
+
+    type = "nonce-refused"
+    title = ("请求的随机数不可用", "The request's nonce is refused")
+
+
+KINDS: dict[str, type[SignatureRefused]] = {
+    "missing": SignatureMissing,
+    "window": SignatureExpired,
+    "nonce": NonceRefused,
+    "wrong": SignatureRefused,
+}
 
 
 class Signatures(ASGIMiddleware):
@@ -72,7 +101,7 @@ async def _admit(scope: Scope, receive: Receive, actor: Actor) -> bytes:
         raise _refused("nonce")
     body = await _read(receive)
     request: Any = scope
-    signed = keys.request_text(request["method"], _target(request), body)
+    signed = keys.request_text(request["method"], _target(request), _attributes(headers) + body)
     if not keys.signature_fits(scope["state"]["api_secret"], timestamp, nonce, signed, signature):
         raise _refused("wrong")
     # last, so that only who has the secret uses nonces up; committed whatever becomes of the request
@@ -84,7 +113,13 @@ async def _admit(scope: Scope, receive: Receive, actor: Actor) -> bytes:
 
 
 def _refused(reason: str) -> SignatureRefused:
-    return SignatureRefused(REASONS[reason], reason=reason)
+    return KINDS[reason](REASONS[reason], reason=reason)
+
+
+def _attributes(headers: Headers) -> bytes:
+    """Return the attributes of a CloudEvent that come as headers: they are content and signed before the body."""
+    found = sorted((name.lower(), value) for name, value in headers.multi_items())
+    return "".join(f"{name}:{value}\n" for name, value in found if name.startswith("ce-")).encode("latin-1")
 
 
 def _target(request: Any) -> str:

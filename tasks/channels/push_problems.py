@@ -11,14 +11,6 @@ class MappingUnknown(Problem):
     title = ("没有这个来源的字段映射", "There is no field mapping of this source")
 
 
-class MappingRefused(Problem):
-    """A mapping cannot be used; `errors` lists every fault with its place in the mapping."""
-
-    type = "mapping-refused"
-    status = 422
-    title = ("字段映射有误", "The field mapping cannot be used")
-
-
 class EventReused(Problem):
     """A CloudEvent of this `source` and `id` came before with other content."""
 

@@ -44,7 +44,8 @@ class Reader:
 
     def origin(self, fault: FieldError) -> FieldError:
         """Return a fault of one of our fields with where the field comes from."""
-        rule = self.mapping.fields.get({"place": "lon"}.get(fault.field, fault.field))
+        place = "point" if "point" in self.mapping.fields else "lon"
+        rule = self.mapping.fields.get(place if fault.field == "place" else fault.field)
         return fault if rule is None else FieldError(fault.field, _with_origin(fault.message, rule))
 
     def _strangers(self, record: dict[str, Any]) -> Iterator[FieldError]:
@@ -173,8 +174,8 @@ def _local(raw: Any, form: str, zone: ZoneInfo) -> datetime:
 
 def _mapped(found: dict[str, Any], mapping: Mapping, faults: list[FieldError]) -> Mapped:
     lon, lat = found.get("point") or (found.get("lon"), found.get("lat"))
-    if (lon is None) != (lat is None):
-        missing = "lon" if lon is None else "lat"
+    missing = "lon" if lon is None else "lat"
+    if (lon is None) != (lat is None) and all(each.field != missing for each in faults):
         faults.append(FieldError(missing, ("经度纬度须同时给出", "a place has both coordinates")))
     for name, value, most in (("lon", lon, 180), ("lat", lat, 90)):
         if value is not None and abs(value) > most:

@@ -48,7 +48,7 @@ class SourceRow(Struct, frozen=True, kw_only=True):
 
 
 class NewSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A source as it is saved: its mapping as an object, or the same as a TOML text. `version` is the one it changes."""
+    """A source as it is saved: its mapping as an object or as a TOML text. `version` is the one it changes."""
 
     name: Annotated[str, Meta(min_length=1, max_length=60)]
     mapping: Mapping | None = None

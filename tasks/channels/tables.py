@@ -154,3 +154,12 @@ class CaseImportFaultRow(Table, tablename="case_import_fault"):
     field = Text(default=None)
     zh = Text(default=None)
     en = Text(default=None)
+
+
+class Open311SubmissionRow(Table, tablename="open311_submission"):
+    """A request that came through Open311: by which key, and a digest by which a second tap is known."""
+
+    key = UUID(primary_key=True, default=None)
+    digest = Text()
+    case_id = UUID(default=None)
+    at = Timestamptz(default=None)

@@ -13,6 +13,7 @@ from app.identity.matrix import ACTIONS, FOR_DEVICES, NOT_FOR_MACHINES
 from app.kernel import clock, db
 from app.kernel.actor import Actor, Role
 from app.kernel.ids import new_id
+from app.server.signatures import KINDS
 from tests.tools import people
 from tests.tools.operations import Operation, all_operations
 from tests.tools.signing import Signed
@@ -153,7 +154,7 @@ class Everybody:
         return ACTIONS[action].get(self.who, "-")
 
 
-FORBIDDEN = ("/problems/not-permitted", "/problems/not-signed-in", "/problems/signature-refused")
+FORBIDDEN = ("/problems/not-permitted", "/problems/not-signed-in", *(f"/problems/{k.type}" for k in KINDS.values()))
 
 
 def verdict(operation: Operation, cell: str, answer: httpx.Response) -> str | None:
