@@ -46,12 +46,13 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
             await db.stop()
         await asyncio.to_thread(tracing.stop)
 
+    who, limit = authentication.Authentication(now, chosen.district), RateLimit(Buckets(redis))
     v1 = Router(
         "/v1",
         route_handlers=[*wiring.ROUTES, *operations.routes],
         middleware=[
-            authentication.Authentication(now, chosen.district),
-            RateLimit(Buckets(redis)),  # before the signatures: guesses count, too
+            who,
+            limit,  # before the signatures: guesses count, too
             Signatures(),
             Idempotency(),
         ],
@@ -62,7 +63,7 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
     app = Litestar(
         route_handlers=[
             v1,
-            *wiring.ROOT_ROUTES,
+            Router("/", route_handlers=wiring.ROOT_ROUTES, middleware=[who, limit]),
             health.healthz,
             health.readyz,
             health.metrics,

@@ -2,7 +2,8 @@
 
 A handler whose answers all have one kind says it with `media_type=`. One that answers several kinds names all of
 them in `opt={"answers": ("application/json", "application/xml")}`, and all it takes, where that is not JSON alone, in
-`opt={"takes": ("application/json", "application/x-msgpack")}`. What is JSON is described by the types of the handler.
+`opt={"takes": ("application/json", "application/x-msgpack")}`. `refuses` are
+the kinds of the refusals it describes. What is JSON is described by the types of the handler.
 """
 
 from typing import Any, cast
@@ -50,6 +51,8 @@ def describe(operation: dict[str, Any], opt: dict[str, Any]) -> None:
     for status, response in operation["responses"].items():
         if status.startswith("2") and response.get("content"):
             response["content"] = _of_kinds(opt.get("answers") or tuple(response["content"]), response["content"])
+        elif "refuses" in opt and response.get("content"):
+            response["content"] = _of_kinds(opt["refuses"], response["content"])
 
 
 def _of_kinds(kinds: tuple[str, ...], described: dict[str, Any]) -> dict[str, Any]:
