@@ -1,6 +1,9 @@
 """What the router refuses, and how it says so."""
 
-from app.kernel.problem import Problem
+from collections.abc import Sequence
+from typing import Any
+
+from app.kernel.problem import FieldError, Invalid, Problem, Text
 
 
 class CaseNotFound(Problem):
@@ -57,3 +60,44 @@ class OrganisationUnknown(Problem):
     type = "organisation-unfit"
     status = 422
     title = ("不能交给这个单位", "This organisation cannot be given the work")
+
+
+class DifficultItemNotFound(Problem):
+    """The library of difficult items has no such entry in use."""
+
+    type = "difficult-item-not-found"
+    status = 404
+    title = ("疑难事项库中没有这一条", "No such entry among the difficult items")
+
+
+class FileRefused(Invalid):
+    """Rows of the file cannot be taken; `rows` lists each with column and reason. Nothing was changed."""
+
+    type = "file-refused"
+    status = 422
+    title = ("文件有误，未作任何更改", "The file has bad rows; nothing was changed")
+
+    def __init__(self, rows: Sequence[tuple[int, str, Text]]) -> None:
+        super().__init__([FieldError(f"rows[{row}].{column}", why) for row, column, why in rows])
+        self.rows = tuple(rows)
+
+    def document(self, language: int, instance: str | None = None) -> dict[str, Any]:
+        """Return the document with `rows: [{row, column, why}]`."""
+        rows = [{"row": row, "column": column, "why": why[language]} for row, column, why in self.rows]
+        return super().document(language, instance) | {"rows": rows}
+
+
+class RulesNotFound(Problem):
+    """No such version or draft of the routing rules, or none you may see."""
+
+    type = "routing-rules-not-found"
+    status = 404
+    title = ("没有这份派单规则", "No such routing rules")
+
+
+class OwnDraft(Problem):
+    """Rules have an author who drafts and another person who reviews and publishes."""
+
+    type = "author-and-reviewer"
+    status = 403
+    title = ("起草与复核须由两人分别完成", "Author and reviewer are two people")
