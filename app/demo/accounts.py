@@ -25,6 +25,8 @@ MACHINES = ("minhuwoying", "110", "12315", "police-post", "fire-post", "open311"
 """Platforms that push cases: 民呼我为, 110 non-emergency calls, 12315, police and fire posts."""
 
 MACHINE_SCOPES = ("case.create",)
+OPEN311_SCOPES = ("open311.submit",)
+"""Sent as a parameter and never signed: such a key opens the Open311 interface and nothing else."""
 
 FILE = "demo.json"
 
@@ -165,7 +167,8 @@ async def create_keys(district: str, now: datetime) -> dict[str, DemoKey]:
     """Make a key for each machine in the caller's transaction."""
     keys: dict[str, DemoKey] = {}
     for source in MACHINES:
-        made = await identity.create_key(district, source, list(MACHINE_SCOPES), now)
+        scopes = OPEN311_SCOPES if source == "open311" else MACHINE_SCOPES
+        made = await identity.create_key(district, source, list(scopes), now)
         keys[source] = DemoKey(made.key, made.secret)
     return keys
 

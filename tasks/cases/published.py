@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from app.kernel import db
 from tasks.cases import reference
 from tasks.cases.catalogue import Item
-from tasks.cases.model import ENDED, State
+from tasks.cases.model import ENDED
 from tasks.cases.publication import Asked, PublishedCase, PublishedStep, PublishedWords
 
 _ENDED = ", ".join(f"'{state.value}'" for state in sorted(ENDED))
@@ -45,7 +47,7 @@ def _where(asked: Asked) -> tuple[str, list[Any]]:
     conditions = ["c.item = any($1::text[])", "c.complained_about = '[]'::jsonb"]
     for name, condition in _SIMPLE.items():
         if (value := getattr(asked, name)) is not None:
-            arguments.append(list(value) if isinstance(value, tuple) else value)
+            arguments.append(value)
             conditions.append(condition.format(f"${len(arguments)}"))
     if asked.open is not None:
         conditions.append(_OPEN if asked.open else _CLOSED)
@@ -63,12 +65,7 @@ async def cases(asked: Asked, limit: int, offset: int = 0) -> list[PublishedCase
     order = "c.updated_at, c.id" if asked.updated_after is not None else "c.received_at desc, c.id desc"
     n = len(arguments)
     sql = f"{_COLUMNS} where {where} order by {order} limit ${n + 1} offset ${n + 2}"
-    return [_case(row) for row in await db.fetch(sql, *arguments, limit, offset)]
-
-
-def _case(row: Any) -> PublishedCase:
-    found = dict(row)
-    return PublishedCase(**found | {"state": State(found["state"])})
+    return [msgspec.convert(dict(row), PublishedCase) for row in await db.fetch(sql, *arguments, limit, offset)]
 
 
 async def numbers_of(ids: Sequence[UUID]) -> dict[UUID, str]:

@@ -79,7 +79,12 @@ def kind_of(request: AnyRequest) -> str:
 
 
 def answer(
-    request: AnyRequest, root: str, found: Any, entry: str | None = None, status: int = 200, **headers: str
+    request: AnyRequest,
+    root: str,
+    found: Any,
+    entry: str | None = None,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
 ) -> Response[Any]:
     """Return a resource, or a list of `entry`s, as it was asked for."""
     kind = kind_of(request)
@@ -190,7 +195,7 @@ async def requests(
         kept = [(name, value) for name, value in request.query_params.multi_items() if name != "page"]
         following = urlencode([*kept, ("page", str(wanted.page + 1))])
         headers["Link"] = f'<{request.url.path}?{following}>; rel="next"'
-    return answer(request, "service_requests", found.requests, "request", **headers)
+    return answer(request, "service_requests", found.requests, "request", headers=headers)
 
 
 @get("/requests/{service_request_id:str}", **_READ)

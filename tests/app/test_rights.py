@@ -72,6 +72,11 @@ PUBLIC = {
     "/v1/citizen/login", "/v1/media/{of_district}/{evidence_id}/{variant}",
     "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/openapi.json", "/docs/{path}",
     "/docs/assets/{file_path}",
+    *(f"/open311/v2/{resource}{suffix}" for suffix in ("", ".json", ".xml") for resource in (
+        "discovery", "services", "requests", "requests/{service_request_id}/updates",
+        "requests/{service_request_id}/comments",
+    )),
+    "/open311/v2/services/{service_code}", "/open311/v2/requests/{service_request_id}", "/open311/v2/tokens/{token_id}",
 }  # fmt: skip
 
 
@@ -163,7 +168,8 @@ def verdict(operation: Operation, cell: str, answer: httpx.Response) -> str | No
     if operation.opt.get("action") and cell == "-":
         fits = status in ABSENT_OR_REFUSED
     else:
-        kind = answer.json().get("type") if status in (401, 403) else None
+        told = answer.headers.get("Content-Type") == "application/problem+json"  # Open311 has refusals of its own
+        kind = answer.json().get("type") if told and status in (401, 403) else None
         fits = not crashed(operation, status) and kind not in FORBIDDEN
     return None if fits else f"{operation} (matrix: {cell}): {status} {answer.text[:200]}"
 
