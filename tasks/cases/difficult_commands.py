@@ -14,7 +14,7 @@ from app.kernel import db
 from app.kernel.actor import Actor
 from app.kernel.ids import new_id
 from app.kernel.problem import FieldError, Invalid, StaleVersion
-from grid.organisations import Directory
+from grid import facts as grid_facts
 from tasks.cases import difficult, reference, store
 from tasks.cases import difficult_store as own
 from tasks.cases.difficult import Entry, Kept, Library, Sample
@@ -145,11 +145,11 @@ async def follow(id_: UUID, case_id: UUID, actor: Actor, now: datetime) -> Kept:
         return (await own.entries([id_]))[id_]
 
 
-async def learn(case: Case, order: Order, directory: Directory, actor: Actor, now: datetime) -> None:
+async def learn(case: Case, order: Order, actor: Actor, now: datetime) -> None:
     """Keep a ruling as an entry if its clerk said so, in the transaction of the ruling."""
     if not isinstance(order, Rule) or order.precedent is None:
         return
-    entry = difficult.ruled(case, order, order.precedent, directory)
+    entry = difficult.ruled(case, order, order.precedent, await grid_facts.directory(now))
     made = Kept(
         id=new_id(),
         entry=entry,
