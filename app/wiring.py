@@ -35,12 +35,13 @@ from scoring.teams import api as scoring_api
 from scoring.teams import commands as scoring
 from scoring.teams import period_commands as scoring_periods
 from tasks.cases import api as cases_api
-from tasks.cases import commands as cases
+from tasks.cases import catalogue_api, difficult_api, hashing, rules_api, suggestion_commands, sweeping, trail
 from tasks.cases import privacy_commands as cases_privacy
-from tasks.cases import sweeping, trail
 from tasks.cases.events import CaseClosed, CaseMoved, CaseOpened
 from tasks.channels import api as channels_api
 from tasks.channels import (
+    bulk_api,
+    bulk_commands,
     cloudevents_api,
     open311_api,
     push_api,
@@ -51,7 +52,7 @@ from tasks.channels import (
     webhook_sending,
 )
 from tasks.channels import commands as channels
-from tasks.channels.events import CitizenErased
+from tasks.channels.events import CitizenErased, ImportQueued
 from tasks.channels.mini_program import Endpoint
 from tasks.sensing import api as sensing_api
 from tasks.sensing import commands as sensing
@@ -66,9 +67,13 @@ ROUTES: list[Any] = [
     *sso_api.routes,
     *grid_api.routes,
     *cases_api.routes,
+    *catalogue_api.routes,
+    *difficult_api.routes,
+    *rules_api.routes,
     *channels_api.routes,
     *push_api.routes,
     *cloudevents_api.routes,
+    *bulk_api.routes,
     *webhook_api.routes,
     *stream_api.routes,
     *media_api.routes,
@@ -100,6 +105,7 @@ SUBSCRIBERS: dict[type[Event], dict[str, Subscriber | Slow]] = {
     CaseMoved: {"notices.tell": notices.on_case, "stream.keep": stream_commands.on_case},
     CaseClosed: {"stream.keep": stream_commands.on_case},
     CitizenErased: {"notices.erase": notices_privacy.on_erased},
+    ImportQueued: {"channels.import": Slow(bulk_commands.on_queued)},
 }
 """Event → name of the subscriber → what it does. Names are kept with the event: do not reuse one for other work."""
 
@@ -112,6 +118,7 @@ SCHEDULES: dict[str, tuple[timedelta, Job]] = {
     "media.sweep": (timedelta(minutes=10), upload_commands.sweep),
     "cases.sweep": (timedelta(minutes=1), sweeping.sweep),
     "cases.daily_root": (timedelta(hours=1), trail.seal_day),
+    "cases.count_words": (timedelta(hours=1), suggestion_commands.count_words),
     "sensing.sweep": (timedelta(seconds=2), sensing_watch.sweep),
     "scoring.live": (timedelta(seconds=30), scoring.recompute_dirty),
     "scoring.compare": (timedelta(days=1), scoring_periods.check_live),
@@ -136,6 +143,7 @@ SEALED: dict[str, SealedData] = {
     "cases": SealedData(cases_privacy.stale, cases_privacy.reseal),
     "visits": SealedData(visits_privacy.stale, visits_privacy.reseal),
     "notices": SealedData(notices_privacy.stale, notices_privacy.reseal),
+    "imports": SealedData(bulk_commands.stale, bulk_commands.reseal),
     "webhooks": SealedData(webhook_commands.stale, webhook_commands.reseal),
 }
 """Every package with sealed fields; `zjw keys rotate` goes through all of them."""
@@ -168,7 +176,7 @@ def configure(settings: Settings) -> None:
     """Hand the packages the settings they need; call once in each process before anything else."""
     try:
         cipher.configure(*settings.cipher_key_table(), settings.cipher)
-        cases.configure(settings.trace_hash)
+        hashing.configure(settings.trace_hash)
     except ValueError as error:
         raise Trouble(f"{error}.") from error
     identity.configure(settings.jwt_key_bytes())

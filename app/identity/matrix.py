@@ -61,6 +61,9 @@ push.sandbox        -     -     -     -     -     -     -     -     -     -     
 source.read         -     -     -     -     -     -     -     all   -     -     -
 source.manage       -     -     -     -     -     -     -     all   -     -     -
 item.read           all   all   all   all   all   all   all   all   -     -     all
+item.manage         -     -     -     -     -     -     -     all   -     -     -
+difficult.read      -     -     all   all   all   all   all   all   -     -     -
+difficult.manage    -     -     -     -     -     -     -     all   -     -     -
 rule.read           -     -     -     -     -     -     -     all   -     -     -
 rule.manage         -     -     -     -     -     -     -     all   -     -     -
 household.read      area  area  area  area  area  area  -     all   -     -     -
@@ -103,9 +106,13 @@ def parse(table: str) -> dict[str, dict[str, str]]:
 ACTIONS = parse(TABLE)
 
 NOT_FOR_MACHINES = frozenset(
-    {"session.manage", "device.register", "personal.export", "personal.erase", "sync.use", "sensing.record"}
-)
-"""What no key opens: only people sign in, have phones and personal data; only sensors and gateways send readings."""
+    {
+        "session.manage", "device.register", "personal.export", "personal.erase", "sync.use", "sensing.record",
+        "rule.manage",
+    }
+)  # fmt: skip
+"""What no key opens: only people sign in, have phones and personal data, and draft or review rules; only sensors and
+gateways send readings."""
 
 FOR_DEVICES = frozenset({"sensing.record"})
 """What the keys of sensors and gateways open."""

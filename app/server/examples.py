@@ -6,6 +6,8 @@ All of it is made up. Ids are UUIDv7 that no district has; texts say 演示 (dem
 from collections.abc import Mapping
 from typing import Any, cast
 
+from app.server import examples_catalogue, examples_routing
+
 _ID = "01939a00-0000-7000-8000-0000000000"
 PERSON, COLLEAGUE, UNIT, OTHER_UNIT, DEVICE, PHONE, CASE, HOME, VISIT, ROUND, PHOTO, LEG, DESK = (
     f"{_ID}{number:02x}" for number in range(1, 14)
@@ -119,7 +121,7 @@ _PLAN = {
     "version": 1,
 }
 
-REQUESTS: dict[str, Any] = CASE_COMMANDS | {
+REQUESTS: dict[str, Any] = CASE_COMMANDS | examples_catalogue.REQUESTS | examples_routing.REQUESTS | {
     "V1AuthLoginLogin": {"username": "yanshi-01", "password": PASSWORD, "device_id": PHONE},
     "V1AuthRefreshRefresh": {"refresh_token": "demo.refresh-token"},
     "V1AuthPasswordChangePassword": {"old_password": PASSWORD, "new_password": NEW_PASSWORD},
