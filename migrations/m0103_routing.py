@@ -9,6 +9,7 @@ STATEMENTS: tuple[str, ...] = (
         note text not null,
         document jsonb not null,
         author uuid not null,
+        based_on integer not null check (based_on >= 0),
         restores integer,
         version integer not null check (version > 0),
         created_at timestamptz not null,

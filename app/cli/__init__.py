@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "photo": "photo",
     "restore": "restore",
     "route": "route",
+    "rules": "rules",
     "run": "run",
     "score": "score",
     "serve": "serve",

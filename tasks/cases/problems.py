@@ -101,3 +101,43 @@ class OwnDraft(Problem):
     type = "author-and-reviewer"
     status = 403
     title = ("起草与复核须由两人分别完成", "Author and reviewer are two people")
+
+
+class QueueNotFound(Problem):
+    """No such saved queue, or none of yours."""
+
+    type = "queue-not-found"
+    status = 404
+    title = ("没有这个工作队列", "No such queue")
+
+
+class TooManyQueues(Problem):
+    """A person or an organisation keeps so many queues at most."""
+
+    type = "too-many-queues"
+    status = 409
+    title = ("工作队列已达上限", "No more queues can be kept")
+
+
+class CaseClaimed(Problem):
+    """A colleague has the case in hand; `take_over` takes it all the same."""
+
+    type = "case-claimed"
+    status = 409
+    title = ("同事正在处理这个事件", "A colleague has the case in hand")
+
+
+class ReplyTemplateNotFound(Problem):
+    """No such reply template, or none for you."""
+
+    type = "reply-template-not-found"
+    status = 404
+    title = ("没有这个答复模板", "No such reply template")
+
+
+class ExportsBusy(Problem):
+    """This server writes as many exports as it can at a time."""
+
+    type = "exports-busy"
+    status = 429
+    title = ("正在导出的人较多，请稍后再试", "Too many exports at this moment")

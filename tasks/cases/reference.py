@@ -5,20 +5,21 @@ from uuid import UUID
 from msgspec import Struct
 
 from app.kernel import db
-from tasks.cases import catalogue_files, routing, store
+from tasks.cases import catalogue_files, rules_files, rules_store, store
 from tasks.cases.catalogue import Catalogue
-from tasks.cases.routing import CompiledRule
+from tasks.cases.rules_compiled import RuleSet, read_rules
 
 
 class Reference(Struct, frozen=True):
-    """The catalogue (shipped items and the district's own versions) and the compiled rules."""
+    """The catalogue (shipped items and the district's own versions) and the rules: its own, else those shipped."""
 
     catalogue: Catalogue
-    rules: tuple[CompiledRule, ...]
+    rules: RuleSet
 
 
 _kept: dict[str, tuple[UUID | None, UUID | None, Reference]] = {}
 _shipped = catalogue_files.shipped()
+_shipped_rules = read_rules(rules_files.shipped())
 
 
 async def of(catalogue_mark: UUID | None, rules_mark: UUID | None) -> Reference:
@@ -28,8 +29,8 @@ async def of(catalogue_mark: UUID | None, rules_mark: UUID | None) -> Reference:
     if kept is not None and kept[:2] == (catalogue_mark, rules_mark):
         return kept[2]
     own = await store.items() if catalogue_mark is not None else []
-    document = await store.rules() if rules_mark is not None else {}
-    fresh = Reference(Catalogue([*_shipped, *own]), routing.read_rules(document))
+    rules = _shipped_rules if rules_mark is None else read_rules(await rules_store.document())
+    fresh = Reference(Catalogue([*_shipped, *own]), rules)
     _kept[district] = (catalogue_mark, rules_mark, fresh)
     return fresh
 

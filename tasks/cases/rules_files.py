@@ -1,4 +1,4 @@
-"""Rule sets in files: the one that comes with the product, and TOML as people write it; pure but for the shipped file."""
+"""Rule sets in files: the one that comes with the product, and TOML as people write it."""
 
 import tomllib
 from collections.abc import Iterable
@@ -23,7 +23,8 @@ def document_of(rules: Iterable[Rule]) -> dict[str, Any]:
 
 
 def _said(rule: Rule) -> dict[str, Any]:
-    told = {key: value for key, value in msgspec.to_builtins(rule).items() if value not in (None, [], "", {}, 0)}
+    written: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(rule))  # lists, not tuples, as read from files
+    told = {key: value for key, value in written.items() if value not in (None, [], "", {}, 0)}
     if "limits" in told:
         told["limits"] = rule.limits.given()
     return {key: value for key, value in told.items() if value != {}}

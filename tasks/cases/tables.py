@@ -79,6 +79,7 @@ class RoutingDraftRow(Table, tablename="routing_draft"):
     note = Text(default=None)
     document = JSONB(default=None)
     author = UUID(default=None)
+    based_on = Integer(default=None)
     restores = Integer(null=True, default=None)
     version = Integer(default=None)
     created_at = Timestamptz(default=None)
@@ -92,6 +93,24 @@ class CaseMarksRow(Table, tablename="case_marks"):
     catalogue = UUID(null=True, default=None)
     rules = UUID(null=True, default=None)
     difficult = UUID(null=True, default=None)
+
+
+class CaseCalendarRow(Table, tablename="case_calendar"):
+    """A version of the district's own calendar: working hours, days off, make-up days."""
+
+    id = UUID(primary_key=True, default=None)
+    version = Integer(default=None)
+    document = JSONB(default=None)
+    author = UUID(default=None)
+    published_at = Timestamptz(default=None)
+
+
+class CaseReckoningRow(Table, tablename="case_reckoning"):
+    """The calendar by which every due was last reckoned."""
+
+    id = Integer(primary_key=True, default=None)
+    fingerprint = Text(default=None)
+    at = Timestamptz(default=None)
 
 
 class CaseNumberRow(Table, tablename="case_number"):
@@ -174,6 +193,7 @@ class CaseRow(Table, tablename="cases"):
     reviewed_at = Timestamptz(null=True, default=None)
     checklist = JSONB(default=None)
     updated_at = Timestamptz(null=True, default=None)
+    reminded_until = Timestamptz(null=True, default=None)
 
 
 class CaseLegRow(Table, tablename="case_leg"):
@@ -215,6 +235,11 @@ class CaseLegRow(Table, tablename="case_leg"):
     supervised_at = Timestamptz(null=True, default=None)
     reply_due = Timestamptz(null=True, default=None)
     replied_at = Timestamptz(null=True, default=None)
+    stages = JSONB(default=None)
+    rungs = JSONB(default=None)
+    urged_at = Timestamptz(null=True, default=None)
+    answered_at = Timestamptz(null=True, default=None)
+    supervision_level = Integer(null=True, default=None)
 
 
 class CaseEventRow(Table, tablename="case_event"):
@@ -284,3 +309,43 @@ class CaseRootRow(Table, tablename="case_root"):
     hash = Text(default=None)
     algorithm = Text(default=None)
     at = Timestamptz(default=None)
+
+
+class CaseQueueRow(Table, tablename="case_queue"):
+    """A saved queue: a filter of the list under a name, of a person or of an organisation."""
+
+    id = UUID(primary_key=True, default=None)
+    person = UUID(null=True, default=None)
+    organisation = UUID(null=True, default=None)
+    name = Text(default=None)
+    filter = JSONB(default=None)
+    position = Integer(default=None)
+    version = Integer(default=None)
+    created_by = UUID(default=None)
+    created_at = Timestamptz(default=None)
+    changed_at = Timestamptz(default=None)
+
+
+class CaseClaimRow(Table, tablename="case_claim"):
+    """Which clerk has a case in hand, until when."""
+
+    case_id = UUID(primary_key=True, default=None)
+    person = UUID(default=None)
+    organisation = UUID(null=True, default=None)
+    since = Timestamptz(default=None)
+    until = Timestamptz(default=None)
+
+
+class ReplyTemplateRow(Table, tablename="reply_template"):
+    """A text for answers with placeholders, of an organisation or of the district."""
+
+    id = UUID(primary_key=True, default=None)
+    organisation = UUID(null=True, default=None)
+    item = Text(null=True, default=None)
+    title = Text(default=None)
+    body = Text(default=None)
+    version = Integer(default=None)
+    created_by = UUID(default=None)
+    created_at = Timestamptz(default=None)
+    changed_by = UUID(default=None)
+    changed_at = Timestamptz(default=None)

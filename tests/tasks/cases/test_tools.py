@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from app.cli import deadline, main
 from app.kernel import db
 from app.kernel.ids import new_id
-from tasks.cases import intake, store
+from tasks.cases import intake, rules_store
 from tests.tasks.cases import stage, town
 
 
@@ -78,7 +78,11 @@ def test_route_refuses_what_is_no_case_and_rules_that_do_not_compile(tmp_path: P
 
 async def test_rules_that_were_published_are_used_for_the_next_case(place: str):
     rule = {"id": "all-to-market", "item": "H008", "lead": "department:市场监督管理局"}
-    await store.publish_rules(new_id(), {"rule": [rule]}, stage.CENTRE_CLERK.id, stage.MANAGER.id, new_id(), stage.NOW)
+    author, reviewer = stage.CENTRE_CLERK.id, stage.MANAGER.id
+    version = rules_store.Version(
+        id=new_id(), document={"rule": [rule]}, author=author, reviewer=reviewer, published_at=stage.NOW
+    )
+    await rules_store.publish(version, new_id())
     report = intake.Report(source="citizen", item="H008", description="吵", place=town.INSIDE)
     case = await intake.open(report, stage.CITIZEN, stage.NOW)
     assert case.last_lead == stage.MARKET
