@@ -10,8 +10,7 @@ from tqdm import tqdm
 from app import reach, settings
 from app.kernel import db
 from app.settings import Settings
-from tasks.cases import commands as cases
-from tasks.cases import trail
+from tasks.cases import hashing, trail
 from tasks.cases.trail import Checked
 
 
@@ -38,7 +37,7 @@ def verify(case_id: UUID | None, district: str | None, as_json: bool) -> None:
 
 async def _verify(chosen: Settings, district: str, case_id: UUID | None) -> Checked | None:
     db.configure(chosen.database_url)
-    cases.configure(chosen.trace_hash)  # of the root that is printed
+    hashing.configure(chosen.trace_hash)  # of the root that is printed
     await db.start(1, 2)
     try:
         if case_id is not None:

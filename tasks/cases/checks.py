@@ -36,7 +36,7 @@ def _supervise(order: o.Supervise) -> list[FieldError]:
 
 def _texts(order: o.Order) -> list[FieldError]:
     why = ("含有无法保存的字符", "holds a character that cannot be stored")
-    return [FieldError(field, why) for field in order.texts if "\x00" in getattr(order, field)]
+    return [FieldError(field, why) for field in order.texts if "\x00" in (getattr(order, field) or "")]
 
 
 def _at(order: o.Order) -> list[FieldError]:

@@ -1,7 +1,7 @@
 """Commands to cases: lock the row, decide in pure code, write case, legs, trace, facts and messages at once."""
 
+import contextlib
 import hashlib
-import secrets
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,43 +10,40 @@ import msgspec
 from asyncpg.exceptions import UniqueViolationError
 from msgspec.structs import replace
 
-from app.identity import scope
-from app.identity.scope import Ownership
+from app.identity import cipher, scope
 from app.kernel import changes, db, fact, outbox
 from app.kernel.actor import Actor, system
 from app.kernel.ids import new_id
 from app.kernel.problem import Invalid, StaleVersion
 from grid import facts as grid_facts
 from grid.organisations import Directory
-from tasks.cases import checks, deadlines, evidence, facts, journal, lifecycle, reference, store, trace
+from tasks.cases import (
+    admission,
+    checks,
+    difficult_commands,
+    evidence,
+    facts,
+    hashing,
+    journal,
+    merging,
+    reference,
+    resolving,
+    standing,
+    store,
+    trace,
+)
 from tasks.cases import orders as o
-from tasks.cases.catalogue import Item
+from tasks.cases.catalogue import Catalogue
 from tasks.cases.effects import decide
 from tasks.cases.journal import Done
-from tasks.cases.model import Case, Leg, Signal, State
-from tasks.cases.problems import CaseNotFound, CommandIdReused, OrganisationUnknown
+from tasks.cases.model import ENDED, Case, Leg, Signal, State
+from tasks.cases.problems import CaseNotFound, CommandIdReused, TransitionRefused
 from tasks.cases.situation import Situation
 from tasks.cases.store import CommandRow
-from tasks.cases.views import CaseView, case_view
+from tasks.cases.views import CaseView
 
 COUNTS_CHILDREN = (o.Submit, o.Verify, o.Rate, o.Close, o.CloseUnrated)
 """Commands that may close, and so look at the children."""
-
-_algorithm = trace.SHA256
-
-
-def configure(hash_: str) -> None:
-    """Set the hash of the trace from now on, by its name in hashlib; ValueError where this machine cannot."""
-    global _algorithm
-    offered = {trace.ALGORITHMS[name]: name for name in trace.available()}
-    if hash_ not in offered:
-        raise ValueError(f"trace: the OpenSSL of this machine does not offer the hash {hash_!r}")
-    _algorithm = offered[hash_]
-
-
-def makers() -> journal.Makers:
-    """Return the makers of ids and salts used outside tests, with the hash in force."""
-    return journal.Makers(new_id, lambda: secrets.token_hex(8), _algorithm)
 
 
 async def give(case_id: UUID, order: o.Order, actor: Actor, now: datetime) -> CaseView:
@@ -70,75 +67,89 @@ async def carry_out(case_id: UUID, order: o.Order, actor: Actor, now: datetime) 
     """Do what `give` does in the caller's transaction (a phone's push, an alert that clears)."""
     if errors := checks.faults(order, now):
         raise Invalid(errors)
+    await resolving.hold(case_id, order)
     locked = await store.lock(case_id)
     if locked is None:
         raise CaseNotFound
     case, legs = locked
     directory = await grid_facts.directory(now)
-    scope.require(actor, "case.read", ownership(case, legs, directory), CaseNotFound())
+    _require(case, legs, order, actor, directory)
     if order.command_id is not None:
         earlier = await store.answered(order.command_id)
         if earlier is not None:
             return _same_answer(earlier, case_id, order)
     if order.version is not None and order.version != case.version:
         raise StaleVersion(version=case.version, state=case.state.value)
-    item = (await reference.present()).catalogue.version(case.item, case.item_version)
-    order = _resolved(order, directory)
-    s = situation(case, legs, item, actor, now, directory)
+    catalogue = (await reference.present()).catalogue
+    order = resolving.resolved(order, directory)
+    case = _under(case, order, catalogue, now)
+    s = standing.situation(case, legs, catalogue.version(case.item, case.item_version), actor, now, directory)
     if isinstance(order, COUNTS_CHILDREN):
         s = replace(s, open_children=await store.open_children(case_id))
+    s = replace(s, found=await resolving.found(s, order, catalogue, directory))
     steps = _decide_all(s, order)
-    return await _write(steps, order, directory)
+    view = await _write(steps, order, directory)
+    await _besides(steps[0], actor, now)
+    return view
 
 
-def ownership(case: Case, legs: tuple[Leg, ...], directory: Directory) -> Ownership:
-    """Return whose a case is: of its place, of every organisation that has or had a turn, of whoever reported it."""
-    organisations = {leg.organisation for leg in legs} | ({case.desk} if case.desk else set[UUID]())
-    above = {up for each in organisations for up in directory.ancestors(each)}
-    persons = frozenset[UUID]() if case.reporter is None else frozenset({case.reporter})
-    return Ownership(area=case.area, organisations=frozenset(organisations | above), persons=persons)
+def _under(case: Case, order: o.Order, catalogue: Catalogue, now: datetime) -> Case:
+    """Return the case under the version of its item in force when it is accepted; it keeps that one (cases.md §2)."""
+    if not isinstance(order, o.Accept) or case.state is not State.RECEIVED:
+        return case
+    item = catalogue.at(case.item, now)
+    return case if item is None else replace(case, item_version=item.version)
 
 
-def situation(
-    case: Case, legs: tuple[Leg, ...], item: Item, actor: Actor, now: datetime, directory: Directory
-) -> Situation:
-    """Return what deciding on a case looks at."""
-    last = None if case.last_lead is None else directory.current(case.last_lead)
-    return Situation(
-        case=case,
-        legs=legs,
-        item=item,
-        actor=actor,
-        now=now,
-        calendar=deadlines.national(),
-        fresh=new_id,
-        last_lead_now=None if last is None else last.id,
-    )
+def _require(case: Case, legs: tuple[Leg, ...], order: o.Order, actor: Actor, directory: Directory) -> None:
+    """Raise CaseNotFound unless the case is the actor's; a citizen may join what is public of others' cases."""
+    if isinstance(order, o.JoinReporter) and actor.kind == "citizen":
+        if case.looked_at is None or case.state in ENDED:
+            raise CaseNotFound
+        return
+    scope.require(actor, "case.read", standing.ownership(case, legs, directory), CaseNotFound())
 
 
-def _fit(organisation: UUID, directory: Directory) -> UUID:
-    """Return who does an organisation's work today; OrganisationUnknown for nobody."""
-    found = directory.current(organisation)
-    if found is None:
-        raise OrganisationUnknown(organisation=str(organisation))
-    return found.id
+async def _besides(done: Done, actor: Actor, now: datetime) -> None:
+    """Do what a command does beside its case: open parts and findings, tell the other case of a merger, join."""
+    order, case = done.order, done.change.case
+    if isinstance(order, o.Split | o.Check):
+        if reports := merging.children(done.before, order, done.change):
+            await admission.open_all(reports, actor, now)
+    elif isinstance(order, o.Merge):
+        await _tell_other(order.into, o.TakeIn(case=case.id), actor, now)
+    elif isinstance(order, o.Unmerge) and done.before.case.merged_into is not None:
+        await _tell_other(done.before.case.merged_into, o.TakeIn(case=case.id, merged=False), actor, now)
+    elif isinstance(order, o.Rule):
+        await difficult_commands.learn(case, order, actor, now)
+    elif isinstance(order, o.JoinReporter):
+        citizen = actor.kind == "citizen"
+        await store.join(
+            store.JoinedRow(
+                id=new_id(),
+                case_id=case.id,
+                kind="citizen" if citizen else "resident",
+                reporter=actor.id if citizen else None,
+                name=cipher.seal(order.name) if order.name else None,
+                phone=cipher.seal(order.phone) if order.phone else None,
+                joined_at=now,
+            )
+        )
+    elif isinstance(order, o.Amend) and order.place is not None:
+        await store.set_place(case.id, order.place)
 
 
-def _resolved(order: o.Order, directory: Directory) -> o.Order:
-    """Return the command with organisations that ended replaced by their successors."""
-    if isinstance(order, o.Assign | o.Rule):
-        others = tuple(_fit(each, directory) for each in order.assistants)
-        return replace(order, to=_fit(order.to, directory), assistants=others)
-    if isinstance(order, o.Delegate | o.AskAssist):
-        return replace(order, to=_fit(order.to, directory))
-    return order
+async def _tell_other(case_id: UUID, order: o.TakeIn, actor: Actor, now: datetime) -> None:
+    """Write a merger into the other case's trace; one that is over by now has no more steps."""
+    with contextlib.suppress(TransitionRefused):
+        await carry_out(case_id, order, system(actor.district, "merger"), now)
 
 
 def _decide_all(s: Situation, order: o.Order) -> list[Done]:
     """Return the step of the command, and what the system does at once because of it."""
     aimed, _, change = decide(s, order)
     steps = [Done(before=aimed, order=order, change=change)]
-    cleared = isinstance(order, o.Tell) and order.signal is Signal.CLEAR
+    cleared = isinstance(order, o.Signal) and order.signal is Signal.CLEAR
     if cleared and change.case.state is State.HANDLED and not s.item.verification:
         # "done" was waiting for the signal alone (cases.md §1): crew and sensor agree now
         judge = replace(
@@ -152,11 +163,11 @@ def _decide_all(s: Situation, order: o.Order) -> list[Done]:
 async def _write(steps: list[Done], order: o.Order, directory: Directory) -> CaseView:
     """Write everything the steps leave, in one transaction, and return the case as its actor sees it now."""
     first, last = steps[0].before, steps[-1].change
-    made = journal.seal(trace.Head(first.case.trace_seq, first.case.trace_hash), steps, makers())
+    made = journal.seal(trace.Head(first.case.trace_seq, first.case.trace_hash), steps, hashing.makers())
     case = replace(last.case, trace_seq=made.head.seq, trace_hash=made.head.hash)
     changed = journal.merged((), [leg for step in steps for leg in step.change.legs])
     legs = journal.merged(first.legs, changed)
-    view = view_of(replace(first, case=case, legs=legs, leg=None), directory)
+    view = standing.view_of(replace(first, case=case, legs=legs, leg=None), directory)
     answers: list[CommandRow] = []
     if order.command_id is not None:
         answer: dict[str, Any] = msgspec.to_builtins(view)
@@ -174,15 +185,9 @@ async def _write(steps: list[Done], order: o.Order, directory: Directory) -> Cas
     return view
 
 
-def view_of(s: Situation, directory: Directory) -> CaseView:
-    """Return the case as the actor of the situation sees it."""
-    allowed = tuple(lifecycle.possible(s))
-    return case_view(s.case, s.legs, s.item, directory, allowed)
-
-
 def _digest(case_id: UUID, order: o.Order) -> str:
     """Return what a command asked for, without the version it saw: a repeat may have seen a newer one."""
-    plain = replace(order, version=None, command_id=None)
+    plain = replace(order, version=None, command_id=None, **dict.fromkeys(order.personal))
     asked = msgspec.json.encode([case_id, type(order).__name__, plain], order="sorted")
     return hashlib.sha256(asked).hexdigest()
 

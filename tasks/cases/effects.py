@@ -6,155 +6,214 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from tasks.cases import amending, merging, supervision
 from tasks.cases import legs as l
 from tasks.cases import orders as o
-from tasks.cases import supervision
-from tasks.cases.lifecycle import Before, CaseStep, LegStep, aim, choose
+from tasks.cases.lifecycle import CaseStep, LegStep, aim, choose
 from tasks.cases.model import Case, Change, Leg, LegKind, State
 from tasks.cases.situation import Situation
+from tasks.cases.steps import ended_by, moved
 
 
-def _moved(s: Situation, step: CaseStep, **changed: Any) -> Case:
-    target = (s.case.before or s.case.state) if isinstance(step.target, Before) else step.target
-    return replace(s.case, state=target, **changed)
-
-
-def _ended(s: Situation, step: CaseStep) -> tuple[Leg, ...]:
-    """Return the open legs as the row ends them."""
-    return () if step.legs is None else l.end_all(s, tuple(leg for leg in s.legs if leg.open), step.legs)
-
-
-def _give(s: Situation, case: Case, to: UUID, assistants: tuple[UUID, ...] = (), final: bool = False) -> Change:
-    """Return the case with a new root leg, and an assist leg for each assistant."""
-    root = l.open_leg(s, case, to, LegKind.ROOT, final=final)
+def _give(
+    s: Situation, case: Case, to: UUID, assigner: UUID | None, assistants: tuple[UUID, ...] = (), final: bool = False
+) -> Change:
+    """Return the case with a new root leg, and an assist leg for each assistant, all of the same assigner."""
+    root = l.open_leg(s, case, to, LegKind.ROOT, assigner=assigner, final=final)
     here = replace(s, legs=(*s.legs, root))
-    assists = [l.open_leg(here, case, each, LegKind.ASSIST, parent=root, ahead=n) for n, each in enumerate(assistants)]
+    assists = [
+        l.open_leg(here, case, each, LegKind.ASSIST, parent=root, assigner=assigner, ahead=n)
+        for n, each in enumerate(assistants)
+    ]
     legs = (root, *assists)
     given = replace(case, assigned_at=s.now, last_lead=to, ruled=final or case.ruled)
     return Change(case=given, legs=legs, body={"to": str(to), "opened": [l.opened(leg) for leg in legs]})
 
 
+def _giver(s: Situation) -> UUID | None:
+    """Return in whose name the actor gives work out; the system does so for the desk."""
+    return None if s.actor.kind == "system" else s.acting_organisation
+
+
 def _again(s: Situation, case: Case, ended: tuple[Leg, ...], body: dict[str, Any]) -> Change:
-    """Return the case back with its last lead (返工、重办、重开), or waiting for a desk when nobody does that work."""
+    """Return the case back with its last lead (返工、重办、重开), or waiting for a desk when nobody does that work.
+
+    It is in the name of who gave it out before; a ruled lead still cannot return it.
+    """
+    last = s.last_root
     if case.state is not State.ASSIGNED or s.last_lead_now is None:
         return Change(case=case, legs=ended, body=body)
-    given = _give(s, case, s.last_lead_now, final=case.ruled)
+    assigner, final = (None, False) if last is None else (last.assigner, last.final)
+    given = _give(s, case, s.last_lead_now, assigner, final=final)
     return Change(case=given.case, legs=(*ended, *given.legs), body=body | given.body)
+
+
+def _was_ruled(s: Situation, to: UUID) -> bool:
+    """Whether a ruling gave it to this organisation before."""
+    return any(leg.final and leg.organisation == to for leg in s.legs if leg.kind is LegKind.ROOT)
+
+
+_AFRESH: dict[str, Any] = {
+    "handled_at": None, "verified_at": None, "outcome": None, "solved_at_once": False, "verifier": None,
+    "verifier_at": None, "withdrawal_asked": False,
+}  # fmt: skip
+"""What is forgotten of a handling that has to be done again."""
 
 
 def accept(s: Situation, order: o.Accept, step: CaseStep) -> Change:
     """受理: the total limit runs from here."""
     severity = order.severity or s.case.severity
     total = s.due_of("total", severity=severity)
-    case = _moved(s, step, severity=severity, accepted_at=s.now, clock_from=s.now, total_due=total)
+    case = moved(s, step, severity=severity, accepted_at=s.now, clock_from=s.now, total_due=total)
     return Change(case=case, body={"severity": severity.value, "total_due": l.text_of(total)})
 
 
 def reject(s: Situation, _: o.Reject, step: CaseStep) -> Change:
     """不予受理."""
-    return Change(case=_moved(s, step))
+    return Change(case=moved(s, step))
 
 
 def appeal(s: Situation, _: o.Appeal, step: CaseStep) -> Change:
     """A rejection contested."""
-    return Change(case=_moved(s, step, appealed=True))
+    return Change(case=moved(s, step, appealed=True))
 
 
 def assign(s: Situation, order: o.Assign, step: CaseStep) -> Change:
     """指派."""
-    return _give(s, _moved(s, step), order.to, order.assistants, final=s.case.ruled)
+    return _give(s, moved(s, step), order.to, _giver(s), order.assistants, final=_was_ruled(s, order.to))
 
 
 def rule(s: Situation, order: o.Rule, step: CaseStep) -> Change:
     """裁定: no further return."""
-    change = _give(s, _moved(s, step), order.to, order.assistants, final=True)
+    change = _give(s, moved(s, step), order.to, _giver(s), order.assistants, final=True)
     return replace(change, body=change.body | {"returned_rightly": order.returned_rightly})
 
 
 def verify(s: Situation, order: o.Verify, step: CaseStep) -> Change:
     """核查: passed moves on, failed is rework."""
-    ended = _ended(s, step)
+    ended = ended_by(s, step)
     said = {"passed": order.passed, "evidence": [str(e.id) for e in order.evidence]}
     if order.passed:
-        case = _moved(s, step, verified_at=s.now, verify_due=None)
+        case = moved(s, step, verified_at=s.now, verify_due=None)
         if case.state is State.CLOSED:
             case = replace(case, closed_at=s.now)
         else:
             case = replace(case, call_back_due=s.due_of("call_back"))
         return Change(case=case, legs=ended, body=said)
-    case = _moved(s, step, reworks=s.case.reworks + 1, handled_at=None, verify_due=None, outcome=None)
-    return _again(s, replace(case, solved_at_once=False), ended, said | {"reworks": case.reworks})
+    case = moved(s, step, reworks=s.case.reworks + 1, verify_due=None, **_AFRESH)
+    return _again(s, case, ended, said | {"reworks": case.reworks})
 
 
 def rate(s: Situation, order: o.Rate, step: CaseStep) -> Change:
     """回访: satisfied closes; unsatisfied is redone, or closed with the centre's reasons."""
-    ended = _ended(s, step)
+    ended = ended_by(s, step)
     said = {"score": order.score, "satisfied": order.satisfied, "by_reporter": s.actor.id == s.case.reporter}
-    case = _moved(s, step, rating=order.score, satisfied=order.satisfied, call_back_due=None)
+    case = moved(s, step, rating=order.score, satisfied=order.satisfied, call_back_due=None)
     if case.state is State.CLOSED:
         return Change(case=replace(case, closed_at=s.now), legs=ended, body=said)
-    again = replace(case, redos=case.redos + 1, handled_at=None, verified_at=None, outcome=None, solved_at_once=False)
+    again = replace(case, redos=case.redos + 1, **_AFRESH)
     return _again(s, again, ended, said | {"redos": again.redos})
 
 
 def close_unrated(s: Situation, _: o.CloseUnrated, step: CaseStep) -> Change:
     """Nobody answered in time."""
-    return Change(case=_moved(s, step, closed_at=s.now, call_back_due=None), legs=_ended(s, step))
+    return Change(case=moved(s, step, closed_at=s.now, call_back_due=None), legs=ended_by(s, step))
 
 
 def close(s: Situation, _: o.Close, step: CaseStep) -> Change:
     """Closed without handling."""
-    return Change(case=_moved(s, step, closed_at=s.now, outcome="closed_by_centre"))
+    return Change(case=moved(s, step, closed_at=s.now, outcome="closed_by_centre"))
 
 
 def withdraw(s: Situation, _: o.Withdraw, step: CaseStep) -> Change:
     """撤回: open legs end; while being handled a citizen only asks for it."""
     if step.target is s.case.state:
         return Change(case=replace(s.case, withdrawal_asked=True), body={"asked": True})
-    return Change(case=_moved(s, step, closed_at=s.now), legs=_ended(s, step), body={"asked": False})
+    return Change(case=moved(s, step, closed_at=s.now), legs=ended_by(s, step), body={"asked": False})
 
 
 def reopen(s: Situation, _: o.Reopen, step: CaseStep) -> Change:
     """A new total limit begins."""
-    fresh = {"closed_at": None, "handled_at": None, "verified_at": None, "outcome": None, "solved_at_once": False}
-    case = _moved(s, step, reopens=s.case.reopens + 1, clock_from=s.now, **fresh)
+    case = moved(s, step, reopens=s.case.reopens + 1, clock_from=s.now, closed_at=None, **_AFRESH)
     case = replace(case, total_due=s.due_of("total"))
     return _again(s, case, (), {"reopens": case.reopens})
 
 
 def archive(s: Situation, _: o.Archive, step: CaseStep) -> Change:
     """归档."""
-    return Change(case=_moved(s, step))
+    return Change(case=moved(s, step))
 
 
 def resume(s: Situation, _: o.Resume, step: CaseStep) -> Change:
     """All clocks run again; every due moves by the pause."""
     pause = (s.case.suspended_at or s.now, s.now)
-    case = _moved(s, step, before=None, pauses=(*s.case.pauses, pause), suspended_at=None, resume_at=None)
+    case = moved(s, step, before=None, pauses=(*s.case.pauses, pause), suspended_at=None, resume_at=None)
     total = replace(s, case=case).due_of("total", start=case.clock_from)
     case = replace(case, total_due=total)
-    moved: list[Leg] = []
-    for leg in sorted((leg for leg in s.legs if leg.open), key=lambda leg: leg.ordinal):
-        known = replace(s, case=case, legs=(*moved, *(each for each in s.legs if each.id not in {m.id for m in moved})))
-        moved.append(replace(leg, handle_due=l.handle_due(known, leg, case)))
-    dues = {str(leg.id): l.text_of(leg.handle_due) for leg in moved}
-    return Change(case=case, legs=tuple(moved), body={"handle_due": dues, "total_due": l.text_of(total)})
+    legs = l.reckon_all(s, case)
+    dues = {str(leg.id): l.text_of(leg.handle_due) for leg in legs}
+    return Change(case=case, legs=legs, body={"handle_due": dues, "total_due": l.text_of(total)})
+
+
+def suspend(s: Situation, order: o.Suspend, step: CaseStep) -> Change:
+    """挂起: every clock stops."""
+    case = moved(s, step, before=s.case.state, suspended_at=s.now, resume_at=order.until)
+    return Change(case=case, body={"until": l.text_of(order.until)})
+
+
+def refuse_withdrawal(s: Situation, _: o.RefuseWithdrawal, step: CaseStep) -> Change:
+    """It goes on; the citizen may ask again."""
+    return Change(case=moved(s, step, withdrawal_asked=False))
+
+
+def assign_verifier(s: Situation, order: o.AssignVerifier, step: CaseStep) -> Change:
+    """Somebody named verifies, by their own due."""
+    until = order.due or s.due_of("verify") or s.case.verify_due
+    case = moved(s, step, verifier=order.to, verifier_at=s.now, verify_due=until)
+    return Change(case=case, body={"to": str(order.to), "verify_due": l.text_of(until)})
+
+
+def review_dossier(s: Situation, order: o.ReviewDossier, step: CaseStep) -> Change:
+    """案卷评查."""
+    points = {point.value: passed for point, passed in sorted(order.checklist.items())}
+    said = {"checklist": points, "passed": all(points.values())}
+    return Change(case=moved(s, step, reviewed_at=s.now), body=said)
+
+
+def join_reporter(s: Situation, _: o.JoinReporter, step: CaseStep) -> Change:
+    """Who joined is kept beside the case, not in its trace."""
+    kind = "citizen" if s.actor.kind == "citizen" else "resident"
+    return Change(case=moved(s, step), body={"reporter_kind": kind})
+
+
+def set_case_handler(s: Situation, order: o.SetCaseHandler, step: CaseStep) -> Change:
+    """Name the clerk in charge."""
+    return Change(case=moved(s, step, handler=order.person), body={"person": str(order.person)})
 
 
 def add(s: Situation, order: o.Add, step: CaseStep) -> Change:
     """补充."""
-    return Change(case=_moved(s, step), body={"evidence": [str(e.id) for e in order.evidence]})
+    return Change(case=moved(s, step), body={"evidence": [str(e.id) for e in order.evidence]})
 
 
-def tell(s: Situation, order: o.Tell, step: CaseStep) -> Change:
+def signal(s: Situation, order: o.Signal, step: CaseStep) -> Change:
     """The signal of sensing."""
-    return Change(case=_moved(s, step, signal=order.signal), body={"signal": order.signal.value})
+    return Change(case=moved(s, step, signal=order.signal), body={"signal": order.signal.value})
+
+
+def remind(s: Situation, _: o.Remind, step: CaseStep) -> Change:
+    """The time to verify is over; every working morning again."""
+    return Change(case=moved(s, step, reminded_until=s.now), body={"verify_due": l.text_of(s.case.verify_due)})
 
 
 EFFECTS: dict[type[o.Order], Callable[[Situation, Any, Any], Change]] = {
     o.Accept: accept, o.Reject: reject, o.Appeal: appeal, o.Assign: assign, o.Rule: rule, o.Verify: verify,
     o.Rate: rate, o.CloseUnrated: close_unrated, o.Close: close, o.Withdraw: withdraw, o.Reopen: reopen,
-    o.Archive: archive, o.Resume: resume, o.Add: add, o.Tell: tell,
+    o.Archive: archive, o.Resume: resume, o.Suspend: suspend, o.RefuseWithdrawal: refuse_withdrawal,
+    o.AssignVerifier: assign_verifier, o.ReviewDossier: review_dossier, o.Merge: merging.merge,
+    o.Unmerge: merging.unmerge, o.TakeIn: merging.take_in, o.Split: merging.split, o.Amend: amending.amend,
+    o.JoinReporter: join_reporter, o.SetCaseHandler: set_case_handler, o.CallUp: l.call_up, o.Check: l.check,
+    o.Add: add, o.Signal: signal, o.Recompute: amending.recompute, o.Remind: remind, o.Notify: l.notify,
     o.Sign: l.sign, o.Return: l.return_, o.Delegate: l.delegate, o.AskAssist: l.ask_assist, o.Record: l.record,
     o.Arrive: l.arrive, o.Attend: l.attend, o.Submit: l.submit, o.Confirm: l.confirm, o.SendBack: l.send_back,
     o.Waive: l.waive, o.Recall: l.recall, o.Request: l.request, o.Grant: l.grant, o.Refuse: l.refuse,
@@ -171,7 +230,7 @@ def decide(s: Situation, order: o.Order) -> tuple[Situation, CaseStep | LegStep,
     aimed = aim(s, order)
     step = choose(aimed, order)
     change = EFFECTS[type(order)](aimed, order, step)
-    wake_at = supervision.wake_at(change.case)
+    wake_at = supervision.wake_at(change.case, s.calendar)
     looked_at = s.case.looked_at or (s.now if s.actor.kind == "staff" else None)
     case = replace(change.case, version=s.case.version + 1, wake_at=wake_at, looked_at=looked_at)
     legs = tuple(replace(leg, next_urge_at=supervision.next_urge(replace(s, case=case), leg)) for leg in change.legs)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from msgspec import Struct
 
 from tasks.cases import orders as o
-from tasks.cases.model import LegKind
+from tasks.cases.model import ENDED, LegKind
 from tasks.cases.situation import Situation
 
 Test = Callable[[Situation, Any], bool]
@@ -66,7 +67,10 @@ def _may_reopen(s: Situation, _: Any) -> bool:
 
 
 def _may_request(s: Situation, order: o.Request | None) -> bool:
+    """A leg below the root is suspended until a time: nobody resumes it by hand."""
     if s.leg is None or s.leg.pending is not None:
+        return False
+    if order is not None and order.kind == "suspension" and order.until is None and s.leg.kind is not LegKind.ROOT:
         return False
     spent = len(s.leg.extensions) >= s.item.extension_limit
     return not spent if order is None or order.kind == "extension" else True
@@ -74,6 +78,47 @@ def _may_request(s: Situation, order: o.Request | None) -> bool:
 
 def _redo(s: Situation) -> bool:
     return s.last_lead_now is not None and not s.case.solved_at_once
+
+
+def _named(order: Any) -> frozenset[UUID]:
+    """Return the organisations and persons a command gives a part in the case."""
+    one = (getattr(order, "to", None), getattr(order, "person", None))
+    return frozenset(each for each in (*one, *getattr(order, "assistants", ())) if each is not None)
+
+
+def _unbiased(s: Situation, order: Any) -> bool:
+    """Who is complained about gets no part in the case."""
+    return order is None or _named(order).isdisjoint(s.case.complained_about)
+
+
+def _not_delegated(s: Situation, order: Any) -> bool:
+    free = s.leg is not None and all(leg.kind is not LegKind.INNER for leg in s.children(s.leg))
+    return free and _unbiased(s, order)
+
+
+def _fit_to_verify(s: Situation, order: o.AssignVerifier | None) -> bool:
+    return order is None or (_unbiased(s, order) and order.to not in s.handlers())
+
+
+def _fit_to_take_in(s: Situation, _: Any) -> bool:
+    other = s.found.target
+    return other is None or (other.id != s.case.id and other.state not in ENDED)
+
+
+def _amends(s: Situation, order: o.Amend | None) -> bool:
+    said = None if order is None else (order.item, order.place, order.address, order.severity)
+    return said is None or any(each is not None for each in said)
+
+
+def _on_the_spot(s: Situation, order: Any) -> bool:
+    there = s.leg is not None and (s.leg.arrived_at is not None or s.leg.attended_at is not None)
+    called = s.found.called
+    return there and (called is None or called.organisation not in s.case.complained_about)
+
+
+def _on_the_list(s: Situation, order: o.Check | None) -> bool:
+    points = {each.point for each in s.case.checklist}
+    return bool(points) if order is None else order.point in points
 
 
 def _only(order_is: Callable[[Any], bool], also: Callable[[Situation], bool] = lambda _: True) -> Test:
@@ -88,10 +133,31 @@ MAY_RETURN = Guard(
     ),
 )
 LAST_RETURN = Guard(_last_return, MAY_RETURN.words)
+_BIASED = ("被投诉的单位或人员须回避", "who is complained about takes no part in the case")
+UNBIASED = Guard(_unbiased, _BIASED)
 NOT_DELEGATED = Guard(
-    lambda s, _: s.leg is not None and all(leg.kind is not LegKind.INNER for leg in s.children(s.leg)),
-    ("下级环节未结，不能再次下派", "an inner leg is still open"),
+    _not_delegated,
+    ("下级环节未结，或所选单位被投诉、须回避", "an inner leg is still open, or the one chosen is complained about"),
 )
+FIT_TO_VERIFY = Guard(
+    _fit_to_verify, ("核查单位不能是办理单位或被投诉单位", "neither the handler nor who is complained about verifies")
+)
+FIT_TO_TAKE_IN = Guard(
+    _fit_to_take_in,
+    ("不能并入自身、已结束或已并案的事件", "a case is merged into another that is neither ended nor merged"),
+)
+ACCEPTED = Guard(lambda s, _: s.case.accepted_at is not None, ("尚未受理", "never accepted"))
+NEVER_ACCEPTED = Guard(lambda s, _: s.case.accepted_at is None, ("已经受理", "accepted before"))
+AMENDS = Guard(_amends, ("没有要更正的内容", "nothing is amended"))
+NOT_JOINED = Guard(lambda s, _: not s.found.joined, ("已经联署", "joined already"))
+ASKED = Guard(lambda s, _: s.case.withdrawal_asked, ("没有撤回申请", "nobody asked to withdraw"))
+NOT_ASKED = Guard(
+    lambda s, _: not s.case.withdrawal_asked, ("撤回申请由交办方决定", "whoever assigned it decides on the withdrawal")
+)
+ON_THE_SPOT = Guard(
+    _on_the_spot, ("须先到场，且所呼叫的单位未被投诉", "be there first; who is complained about is not called")
+)
+ON_THE_LIST = Guard(_on_the_list, ("检查清单没有这一项", "the checklist has no such point"))
 _SUBMIT_WORDS = (
     "须先结清下级与协办环节，并附上事项要求的佐证",
     "legs below must end first, and the evidence the item asks for must be attached",
@@ -103,7 +169,13 @@ TO_CLOSE = Guard(
     ("须先结清下级环节、子事件并附上佐证", "legs below and child cases must end first, with the evidence asked for"),
 )
 MAY_SUBMIT = Guard(_may_submit, _SUBMIT_WORDS)
-MAY_REQUEST = Guard(_may_request, ("已有待批申请，或延期次数已用完", "a request is waiting, or no extension is left"))
+MAY_REQUEST = Guard(
+    _may_request,
+    (
+        "已有待批申请、延期次数已用完，或下级环节挂起未写明期限",
+        "a request is waiting, no extension is left, or a leg below the root is suspended without an end",
+    ),
+)
 PENDING = Guard(
     lambda s, _: s.leg is not None and s.leg.pending is not None, ("没有待批的申请", "nothing was requested")
 )
@@ -114,10 +186,17 @@ WAS_URGED = Guard(
     lambda s, _: s.leg is not None and (s.leg.urges > 0 or s.leg.supervised_at is not None),
     ("没有收到催办或督办", "nobody urged or supervises"),
 )
-NOT_SUPERVISED = Guard(
-    lambda s, _: s.leg is not None and s.leg.supervised_at is None, ("已在督办", "supervised already")
-)
+def _higher(s: Situation, order: o.Supervise | None) -> bool:
+    level = 3 if order is None else order.level
+    return s.leg is not None and (s.leg.supervised_at is None or level > (s.leg.supervision_level or 1))
+
+
+NOT_SUPERVISED = Guard(_higher, ("已在同级或更高级别督办", "supervised already, at this level or a higher one"))
 SUPERVISED = Guard(lambda s, _: s.leg is not None and s.leg.supervised_at is not None, ("没有督办", "not supervised"))
+VERIFY_LATE = Guard(
+    lambda s, _: s.case.verify_due is not None and s.now >= s.case.verify_due,
+    ("核查期限未到", "the time to verify is not over"),
+)
 ONCE = Guard(lambda s, _: not s.case.appealed, ("只能申诉一次", "a rejection can be appealed once"))
 _CLOSE_WORDS = ("尚有子事件未结，或感知信号未解除", "a child case is open, or the signal still fires")
 FREE = Guard(lambda s, _: _free_to_close(s), _CLOSE_WORDS)

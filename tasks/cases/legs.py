@@ -7,10 +7,14 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from tasks.cases import orders as o
+from tasks.cases import stages, supervision
 from tasks.cases.deadlines import due, parse_limit
 from tasks.cases.lifecycle import LegStep
 from tasks.cases.model import Case, Change, Leg, LegKind, Pending, State
-from tasks.cases.situation import Situation, earliest
+from tasks.cases.situation import Situation, clocks_of, earliest
+
+CALLED_LIMIT = parse_limit("30 minute")
+"""How soon a force called up is there, where the item sets no limit."""
 
 
 def text_of(moment: datetime | None) -> str | None:
@@ -22,26 +26,58 @@ def handle_due(s: Situation, leg: Leg, case: Case) -> datetime | None:
     """Return when handling is due: the limit from assignment over all pauses, extended, never past parent or total."""
     own = leg.handle_due
     if leg.handle_limit is not None:
-        own = due(leg.assigned_at, parse_limit(leg.handle_limit), s.calendar, (*case.pauses, *leg.pauses))
+        pauses = (*case.pauses, *leg.pauses)
+        own = due(leg.assigned_at, parse_limit(leg.handle_limit), s.calendar, pauses)
         for amount in leg.extensions:
-            own = s.later(own, parse_limit(amount))
+            own = due(own, parse_limit(amount), s.calendar, pauses)  # a pause in the time added stops the clock too
     parent = None if leg.parent is None else s.find(leg.parent)
     return earliest(own, case.total_due, None if parent is None else parent.handle_due)
 
 
+def reckoned(s: Situation, leg: Leg, case: Case) -> Leg:
+    """Return an open leg with its dues reckoned again from its start, by the item, severity and pauses of `s`."""
+    plain = replace(s, case=case)
+    sign = plain.due_of("sign", leg.assigned_at) if leg.signed_at is None else leg.sign_due
+    arrive = leg.arrive_due
+    if leg.arrived_at is None and leg.attended_at is None:
+        arrive = plain.due_of("arrive", leg.assigned_at) or arrive
+    moved = replace(leg, sign_due=sign, arrive_due=arrive, handle_due=handle_due(plain, leg, case))
+    return replace(moved, stages=stages.clocks(plain, moved, case))
+
+
+def reckon_all(s: Situation, case: Case, limit: str | None = None) -> tuple[Leg, ...]:
+    """Return every open leg with its dues reckoned again, from the root down; `limit` is their new limit, if any."""
+    moved: dict[UUID, Leg] = {}
+    for leg in sorted((leg for leg in s.legs if leg.open), key=lambda leg: leg.ordinal):
+        known = replace(s, legs=tuple(moved.get(each.id, each) for each in s.legs))
+        fresh = leg if limit is None else replace(leg, handle_limit=limit)
+        moved[leg.id] = reckoned(known, fresh, case)
+    return tuple(moved.values())
+
+
 def open_leg(
-    s: Situation, case: Case, to: UUID, kind: LegKind, *, parent: Leg | None = None, final: bool = False, ahead: int = 0
+    s: Situation,
+    case: Case,
+    to: UUID,
+    kind: LegKind,
+    *,
+    parent: Leg | None = None,
+    assigner: UUID | None = None,
+    final: bool = False,
+    ahead: int = 0,
 ) -> Leg:
-    """Return a new unsigned leg with its clocks; `ahead` counts the legs opened in the same command before it."""
-    limits = s.item.clocks(case.severity)
-    given_by = None if s.actor.kind == "system" else s.acting_organisation
+    """Return a new unsigned leg with its clocks; `ahead` counts the legs opened in the same command before it.
+
+    Without `assigner` it is the desk's (given out by the system).
+    """
+    limits = clocks_of(s.item, case)
     leg = Leg(
         id=s.fresh(),
         case_id=case.id,
         ordinal=len(s.legs) + 1 + ahead,
         kind=kind,
         parent=None if parent is None else parent.id,
-        assigner=given_by if parent is None else parent.organisation,
+        assigner=assigner,
         organisation=to,
         assigned_at=s.now,
         sign_due=s.due_of("sign"),
@@ -49,7 +85,7 @@ def open_leg(
         handle_limit=limits.handle,
         final=final,
     )
-    return replace(leg, handle_due=handle_due(s, leg, case))
+    return replace(leg, handle_due=handle_due(s, leg, case), stages=stages.clocks(s, leg, case))
 
 
 def opened(leg: Leg) -> dict[str, Any]:
@@ -98,14 +134,29 @@ def return_(s: Situation, _: o.Return, step: LegStep) -> Change:
 
 def delegate(s: Situation, order: o.Delegate, step: LegStep) -> Change:
     """下派: an inner leg below this one."""
-    inner = open_leg(s, s.case, order.to, LegKind.INNER, parent=_leg(s))
+    above = _leg(s)
+    inner = open_leg(s, s.case, order.to, LegKind.INNER, parent=above, assigner=above.organisation)
     return _with(s, step, inner, body={"opened": opened(inner)})
 
 
 def ask_assist(s: Situation, order: o.AskAssist, step: LegStep) -> Change:
     """协办: an assist leg beside this one."""
-    assist = open_leg(s, s.case, order.to, LegKind.ASSIST, parent=_leg(s))
+    above = _leg(s)
+    assist = open_leg(s, s.case, order.to, LegKind.ASSIST, parent=above, assigner=above.organisation)
     return _with(s, step, assist, body={"opened": opened(assist)})
+
+
+def call_up(s: Situation, order: o.CallUp, step: LegStep) -> Change:
+    """呼叫: an assist leg beside the lead's for who is on duty, with a limit to be there; the caller answers for it."""
+    leg, called = _leg(s), s.found.called
+    if called is None:
+        raise LookupError("a call without anybody called")
+    above = (s.find(leg.parent) or leg) if leg.kind is LegKind.ASSIST and leg.parent else leg
+    assist = open_leg(s, s.case, called.organisation, LegKind.ASSIST, parent=above, assigner=leg.organisation)
+    there = assist.arrive_due or due(s.now, CALLED_LIMIT, s.calendar)
+    assist = replace(assist, arrive_due=there, handler=called.person)
+    said = {"force": order.force.value, "opened": opened(assist), "arrive_due": text_of(there)}
+    return _with(s, step, assist, body=said)
 
 
 def record(s: Situation, order: o.Record, step: LegStep) -> Change:
@@ -114,7 +165,31 @@ def record(s: Situation, order: o.Record, step: LegStep) -> Change:
     worked = leg.worked or order.kind != "feedback"
     evidence = leg.evidence + len(order.evidence)
     said = {"kind": order.kind, "settled": order.settled, "evidence": [str(e.id) for e in order.evidence]}
-    return _with(s, step, worked=worked, evidence=evidence, handler=leg.handler or s.actor.id, body=said)
+    changed: dict[str, Any] = {"worked": worked, "evidence": evidence, "handler": leg.handler or s.actor.id}
+    if order.stage is None:
+        return _with(s, step, body=said, **changed)
+    if (fault := stages.fault(leg, order.stage)) is not None:
+        raise fault
+    done = stages.marked(leg, order.stage, s.now).stages
+    return _with(s, step, *stages.above(s, leg, order.stage), body=said | {"stage": order.stage}, stages=done, **changed)
+
+
+def check(s: Situation, order: o.Check, step: LegStep) -> Change:
+    """A point of the checklist; what is found may open a case of its own, which does not keep this one open."""
+    leg = _leg(s)
+    opens = () if order.finding is None else (s.fresh(),)
+    points = tuple(
+        replace(each, passed=order.passed, finding=opens[0] if opens else each.finding)
+        if each.point == order.point
+        else each
+        for each in s.case.checklist
+    )
+    number = next(n for n, each in enumerate(points, 1) if each.point == order.point)
+    said = {"point": number, "passed": order.passed, "opens": [str(each) for each in opens]}
+    said |= {"evidence": [str(e.id) for e in order.evidence]}
+    changed: dict[str, Any] = {"worked": True, "evidence": leg.evidence + len(order.evidence)}
+    change = _with(s, step, case=replace(s.case, checklist=points), body=said, **changed)
+    return replace(change, opens=opens)
 
 
 def arrive(s: Situation, order: o.Arrive, step: LegStep) -> Change:
@@ -182,7 +257,7 @@ def recall(s: Situation, _: o.Recall, step: LegStep) -> Change:
 
 def request(s: Situation, order: o.Request, step: LegStep) -> Change:
     """An application waits for the assigner."""
-    pending = Pending(order.kind, order.amount, order.until)
+    pending = Pending(order.kind, order.amount, order.until, s.now)
     said = {"kind": order.kind, "amount": order.amount, "until": text_of(order.until)}
     return _with(s, step, pending=pending, body=said)
 
@@ -204,6 +279,7 @@ def grant(s: Situation, _: o.Grant, step: LegStep) -> Change:
     moved = handle_due(s, leg, s.case)
     said["handle_due"] = text_of(moved)
     changed: dict[str, Any] = {"extensions": leg.extensions, "pauses": leg.pauses, "handle_due": moved}
+    changed["stages"] = stages.clocks(s, leg, s.case)
     return _with(s, step, pending=None, body=said, **changed)
 
 
@@ -218,26 +294,41 @@ def set_handler(s: Situation, order: o.SetHandler, step: LegStep) -> Change:
 
 
 def urge(s: Situation, order: o.Urge, step: LegStep) -> Change:
-    """催办, by a person or by the sweep (which names its rung)."""
+    """催办, by a person or by the sweep, for every rung that is reached: an answer is expected."""
     leg = _leg(s)
-    said = {"step": order.step or "manual", "urges": leg.urges + 1}
-    until = leg.urged_until if order.step is None else s.now
-    return _with(s, step, urges=leg.urges + 1, urged_until=until, body=said)
+    swept = s.actor.kind == "system"
+    said = {"step": (order.step if swept else None) or "manual", "urges": leg.urges + 1}
+    changed: dict[str, Any] = {"urges": leg.urges + 1, "urged_at": s.now}
+    if swept:
+        changed |= {"urged_until": s.now, "rungs": supervision.climbed(s, leg, "urge")}
+    return _with(s, step, body=said, **changed)
+
+
+def notify(s: Situation, order: o.Notify, step: LegStep) -> Change:
+    """通报: a rung of the ladder that tells somebody and asks nothing of the leg."""
+    leg = _leg(s)
+    rungs = supervision.climbed(s, leg, "notify")
+    return _with(s, step, urged_until=s.now, rungs=rungs, body={"step": order.step, "whom": list(order.whom)})
 
 
 def supervise(s: Situation, order: o.Supervise, step: LegStep) -> Change:
     """督办: a written reply is due."""
     until = due(s.now, parse_limit(order.reply_within), s.calendar)
-    said = {"level": order.level, "reply_due": text_of(until)}
-    return _with(s, step, supervised_at=s.now, reply_due=until, replied_at=None, body=said)
+    leg = _leg(s)
+    said = {"level": order.level, "reply_due": text_of(until), "automatic": s.actor.kind == "system"}
+    began: dict[str, Any] = {"supervised_at": s.now, "reply_due": until, "replied_at": None}
+    rungs = supervision.climbed(s, leg, "supervise")
+    return _with(s, step, supervision_level=order.level, rungs=rungs, body=said, **began)
 
 
 def release(s: Situation, _: o.Release, step: LegStep) -> Change:
     """解除督办."""
-    return _with(s, step, supervised_at=None, reply_due=None, replied_at=None)
+    ended: dict[str, Any] = dict.fromkeys(("supervised_at", "reply_due", "replied_at", "supervision_level"))
+    return _with(s, step, rungs=supervision.released(s, _leg(s)), **ended)
 
 
 def reply(s: Situation, _: o.Reply, step: LegStep) -> Change:
     """The answer to an urging or to supervision (the first one counts); the case stays where it is."""
     leg = _leg(s)
-    return _with(s, step, replied_at=leg.replied_at or (s.now if leg.supervised_at else None))
+    replied = leg.replied_at or (s.now if leg.supervised_at else None)
+    return _with(s, step, replied_at=replied, answered_at=s.now if leg.urges else leg.answered_at)

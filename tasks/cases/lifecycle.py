@@ -56,7 +56,10 @@ _ASSISTANT = frozenset({Part.ASSISTANT})
 _SYSTEM = frozenset({Part.SYSTEM})
 _CENTRE = frozenset({Part.CENTRE})
 _CENTRE_SYSTEM = _CENTRE | _SYSTEM
+_PARENT = frozenset({Part.PARENT})
+_NEIGHBOURS = _DESKS | {Part.NEIGHBOUR}
 _VERIFIERS = frozenset({Part.VERIFIER, Part.SYSTEM})
+_REVIEWER = frozenset({Part.REVIEWER})
 _ANYBODY_CONCERNED = _DESKS | {Part.REPORTER, Part.LEAD, Part.ASSISTANT, Part.ASSIGNER, Part.SYSTEM}
 _S, _L = State, LegState
 
@@ -67,34 +70,52 @@ OPEN_STATES = (
 CASE_STEPS: tuple[CaseStep, ...] = (  # the first row whose guard holds counts
     CaseStep(_S.RECEIVED, o.Accept, _S.ACCEPTED, _DESKS_SYSTEM),
     CaseStep(_S.RECEIVED, o.Reject, _S.REJECTED, _DESKS),
-    CaseStep(_S.RECEIVED, o.Close, _S.CLOSED, _DESKS, g.FREE),
+    CaseStep(_S.RECEIVED, o.Close, _S.CLOSED, _CENTRE, g.FREE),
+    CaseStep(_S.RECEIVED, o.Merge, _S.MERGED, _DESKS, g.FIT_TO_TAKE_IN),
     CaseStep(_S.RECEIVED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER),
     CaseStep(_S.REJECTED, o.Appeal, _S.RECEIVED, _REPORTER, g.ONCE),
     CaseStep(_S.REJECTED, o.Archive, _S.ARCHIVED, _DESKS_SYSTEM),
-    CaseStep(_S.ACCEPTED, o.Assign, _S.ASSIGNED, _DESKS_SYSTEM),
-    CaseStep(_S.ACCEPTED, o.Close, _S.CLOSED, _DESKS, g.FREE),
+    CaseStep(_S.ACCEPTED, o.Assign, _S.ASSIGNED, _DESKS_SYSTEM, g.UNBIASED),
+    CaseStep(_S.ACCEPTED, o.Close, _S.CLOSED, _CENTRE, g.FREE),
+    CaseStep(_S.ACCEPTED, o.Merge, _S.MERGED, _DESKS, g.FIT_TO_TAKE_IN),
     CaseStep(_S.ACCEPTED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER),
+    CaseStep(_S.ASSIGNED, o.Merge, _S.MERGED, _DESKS, g.FIT_TO_TAKE_IN, _L.RECALLED),
     CaseStep(_S.ASSIGNED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER, None, _L.RECALLED),
-    CaseStep(_S.HANDLING, o.Withdraw, _S.WITHDRAWN, _DESKS, None, _L.RECALLED),
-    CaseStep(_S.HANDLING, o.Withdraw, _S.HANDLING, _REPORTER),  # a request the root's assigner decides
-    CaseStep(_S.DISPUTED, o.Rule, _S.ASSIGNED, _DESKS),
-    CaseStep(_S.SUSPENDED, o.Resume, BEFORE, _DESKS_SYSTEM),
+    CaseStep(_S.HANDLING, o.Suspend, _S.SUSPENDED, _DESKS | _ASSIGNER),
+    CaseStep(_S.HANDLING, o.Merge, _S.MERGED, _DESKS, g.FIT_TO_TAKE_IN, _L.RECALLED),
+    CaseStep(_S.HANDLING, o.Withdraw, _S.WITHDRAWN, _ASSIGNER, None, _L.RECALLED),  # a grant, where it was asked
+    CaseStep(_S.HANDLING, o.Withdraw, _S.WITHDRAWN, _DESKS, g.NOT_ASKED, _L.RECALLED),
+    CaseStep(_S.HANDLING, o.Withdraw, _S.HANDLING, _REPORTER, g.NOT_ASKED),  # a request the root's assigner decides
+    CaseStep(_S.HANDLING, o.RefuseWithdrawal, _S.HANDLING, _ASSIGNER, g.ASKED),
+    CaseStep(_S.DISPUTED, o.Rule, _S.ASSIGNED, _DESKS, g.UNBIASED),
+    CaseStep(_S.SUSPENDED, o.Resume, BEFORE, _DESKS_SYSTEM | _ASSIGNER),
+    CaseStep(_S.HANDLED, o.AssignVerifier, _S.HANDLED, _DESKS, g.FIT_TO_VERIFY),
     CaseStep(_S.HANDLED, o.Verify, _S.CALLING_BACK, _VERIFIERS, g.PASSED_CALL, _L.CONFIRMED),
     CaseStep(_S.HANDLED, o.Verify, _S.CLOSED, _VERIFIERS, g.PASSED, _L.CONFIRMED),
     CaseStep(_S.HANDLED, o.Verify, _S.ASSIGNED, _VERIFIERS, g.FAILED_REDO, _L.RECALLED),
     CaseStep(_S.HANDLED, o.Verify, _S.ACCEPTED, _VERIFIERS, g.FAILED, _L.RECALLED),
     CaseStep(_S.CALLING_BACK, o.Rate, _S.CLOSED, _DESKS | _REPORTER, g.SATISFIED, _L.CONFIRMED),
-    CaseStep(_S.CALLING_BACK, o.Rate, _S.CLOSED, _DESKS, g.UNSATISFIED_CLOSE, _L.CONFIRMED),
+    CaseStep(_S.CALLING_BACK, o.Rate, _S.CLOSED, _CENTRE, g.UNSATISFIED_CLOSE, _L.CONFIRMED),
     CaseStep(_S.CALLING_BACK, o.Rate, _S.ASSIGNED, _DESKS | _REPORTER, g.UNSATISFIED_REDO, _L.RECALLED),
     CaseStep(_S.CALLING_BACK, o.Rate, _S.ACCEPTED, _DESKS | _REPORTER, g.UNSATISFIED, _L.RECALLED),
     CaseStep(_S.CALLING_BACK, o.CloseUnrated, _S.CLOSED, _SYSTEM, g.TIMED_OUT, _L.CONFIRMED),
-    CaseStep(_S.CLOSED, o.Reopen, _S.ASSIGNED, _DESKS_SYSTEM | _REPORTER, g.REOPEN_REDO),
-    CaseStep(_S.CLOSED, o.Reopen, _S.ACCEPTED, _DESKS_SYSTEM | _REPORTER, g.REOPEN),
+    CaseStep(_S.CLOSED, o.Reopen, _S.ASSIGNED, _CENTRE_SYSTEM | _REPORTER, g.REOPEN_REDO),
+    CaseStep(_S.CLOSED, o.Reopen, _S.ACCEPTED, _CENTRE_SYSTEM | _REPORTER, g.REOPEN),
     CaseStep(_S.CLOSED, o.Archive, _S.ARCHIVED, _DESKS_SYSTEM),
+    CaseStep(_S.MERGED, o.Unmerge, _S.ACCEPTED, _DESKS, g.ACCEPTED),
+    CaseStep(_S.MERGED, o.Unmerge, _S.RECEIVED, _DESKS, g.NEVER_ACCEPTED),
     CaseStep(_S.MERGED, o.Archive, _S.ARCHIVED, _DESKS_SYSTEM),
     CaseStep(_S.WITHDRAWN, o.Archive, _S.ARCHIVED, _DESKS_SYSTEM),
+    *(CaseStep(state, o.ReviewDossier, state, _REVIEWER) for state in (_S.CALLING_BACK, _S.CLOSED)),
     *(CaseStep(state, o.Add, state, _ANYBODY_CONCERNED) for state in OPEN_STATES),
-    *(CaseStep(state, o.Tell, state, _SYSTEM) for state in OPEN_STATES),
+    *(CaseStep(state, o.Amend, state, _DESKS, g.AMENDS) for state in OPEN_STATES),
+    *(CaseStep(state, o.JoinReporter, state, _NEIGHBOURS, g.NOT_JOINED) for state in OPEN_STATES),
+    *(CaseStep(state, o.SetCaseHandler, state, _DESKS_SYSTEM, g.UNBIASED) for state in OPEN_STATES),
+    *(CaseStep(state, o.Split, state, _DESKS) for state in OPEN_STATES),
+    *(CaseStep(state, o.Signal, state, _SYSTEM) for state in OPEN_STATES),
+    *(CaseStep(state, o.Recompute, state, _SYSTEM) for state in OPEN_STATES),
+    CaseStep(_S.HANDLED, o.Remind, _S.HANDLED, _SYSTEM, g.VERIFY_LATE),
+    *(CaseStep(state, o.TakeIn, state, _SYSTEM) for state in OPEN_STATES),
 )
 
 _ROOT, _INNER, _ASSIST = frozenset({LegKind.ROOT}), frozenset({LegKind.INNER}), frozenset({LegKind.ASSIST})
@@ -109,8 +130,10 @@ LEG_STEPS: tuple[LegStep, ...] = (  # the first row whose guard holds counts
     *(LegStep(_ROOT, s, o.Return, _L.RETURNED, _LEAD, g.MAY_RETURN, _S.ACCEPTED) for s in (_L.UNSIGNED, _L.SIGNED)),
     *(LegStep(_BELOW, s, o.Return, _L.RETURNED, _WORKERS, g.MAY_RETURN) for s in (_L.UNSIGNED, _L.SIGNED)),
     LegStep(_LEADS, _L.SIGNED, o.Delegate, _L.SIGNED, _LEAD, g.NOT_DELEGATED),
-    LegStep(_LEADS, _L.SIGNED, o.AskAssist, _L.SIGNED, _LEAD),
+    LegStep(_LEADS, _L.SIGNED, o.AskAssist, _L.SIGNED, _LEAD, g.UNBIASED),
+    LegStep(_ALL, _L.SIGNED, o.CallUp, _L.SIGNED, _WORKERS, g.ON_THE_SPOT),
     LegStep(_ALL, _L.SIGNED, o.Record, _L.SIGNED, _WORKERS),
+    LegStep(_ALL, _L.SIGNED, o.Check, _L.SIGNED, _WORKERS, g.ON_THE_LIST),
     LegStep(_ALL, _L.SIGNED, o.Arrive, _L.SIGNED, _WORKERS),
     LegStep(_ASSIST, _L.UNSIGNED, o.Attend, _L.UNSIGNED, _ASSISTANT),
     LegStep(_ASSIST, _L.SIGNED, o.Attend, _L.SIGNED, _ASSISTANT),
@@ -118,8 +141,8 @@ LEG_STEPS: tuple[LegStep, ...] = (  # the first row whose guard holds counts
     LegStep(_ROOT, _L.SIGNED, o.Submit, _L.SUBMITTED, _LEAD, g.TO_CALL_BACK, _S.CALLING_BACK),
     LegStep(_ROOT, _L.SIGNED, o.Submit, _L.CONFIRMED, _LEAD, g.TO_CLOSE, _S.CLOSED),
     LegStep(_BELOW, _L.SIGNED, o.Submit, _L.SUBMITTED, _WORKERS, g.MAY_SUBMIT),
-    LegStep(_BELOW, _L.SUBMITTED, o.Confirm, _L.CONFIRMED, _ASSIGNER),
-    LegStep(_BELOW, _L.SUBMITTED, o.SendBack, _L.SIGNED, _ASSIGNER),
+    LegStep(_BELOW, _L.SUBMITTED, o.Confirm, _L.CONFIRMED, _PARENT),
+    LegStep(_BELOW, _L.SUBMITTED, o.SendBack, _L.SIGNED, _PARENT),
     *(LegStep(_ASSIST, s, o.Waive, _L.WAIVED, _ASSIGNER) for s in _OPEN),
     *(LegStep(_ROOT, s, o.Recall, _L.RECALLED, _ASSIGNER, None, _S.ACCEPTED, _L.RECALLED) for s in _OPEN[:2]),
     *(LegStep(_BELOW, s, o.Recall, _L.RECALLED, _ASSIGNER, None, None, _L.RECALLED) for s in _OPEN),
@@ -127,8 +150,9 @@ LEG_STEPS: tuple[LegStep, ...] = (  # the first row whose guard holds counts
     LegStep(_ROOT, _L.SIGNED, o.Grant, _L.SIGNED, _ASSIGNER, g.SUSPENDS, _S.SUSPENDED),
     LegStep(_LEADS, _L.SIGNED, o.Grant, _L.SIGNED, _ASSIGNER, g.PENDING),
     LegStep(_LEADS, _L.SIGNED, o.Refuse, _L.SIGNED, _ASSIGNER, g.PENDING),
-    *(LegStep(_ALL, s, o.SetHandler, s, _WORKERS | _SYSTEM) for s in _OPEN[:2]),
+    *(LegStep(_ALL, s, o.SetHandler, s, _WORKERS | _SYSTEM, g.UNBIASED) for s in _OPEN[:2]),
     *(LegStep(_ALL, s, o.Urge, s, _ASSIGNER | _DESKS_SYSTEM) for s in _OPEN),
+    *(LegStep(_ALL, s, o.Notify, s, _SYSTEM) for s in _OPEN),
     *(LegStep(_ALL, s, o.Supervise, s, _CENTRE_SYSTEM, g.NOT_SUPERVISED) for s in _OPEN),
     *(LegStep(_ALL, s, o.Reply, s, _WORKERS, g.WAS_URGED) for s in _OPEN),
     *(LegStep(_ALL, s, o.Release, s, _CENTRE, g.SUPERVISED) for s in LegState),
@@ -198,7 +222,7 @@ def aim(s: Situation, order: Order) -> Situation:
     fitting = [at for at in each if any(row.who & at.parts() for row in rows_for(at, type(order)))]
     if len(fitting) > 1:
         raise refusal(s, order, ("有多个环节符合，请指明环节", "several legs fit: name one"))
-    mine = [at for at in each if at.parts() & (_WORKERS | _ASSIGNER)]
+    mine = [at for at in each if at.parts() & (_WORKERS | _ASSIGNER | _PARENT)]
     newest = max(s.legs, key=lambda leg: leg.ordinal, default=None)
     return (fitting or mine[-1:] or [structs.replace(s, leg=s.root or newest)])[0]
 

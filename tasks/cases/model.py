@@ -81,13 +81,16 @@ class Severity(StrEnum):
 class Part(StrEnum):
     """What an actor is to one case or leg."""
 
-    ASSIGNER = "assigner"  # 交办方: gave out the leg
+    ASSIGNER = "assigner"  # 交办方: gave out the leg; of the case as a whole, its open root leg
+    PARENT = "parent"  # whose leg is directly above
     LEAD = "lead"  # 主办
     ASSISTANT = "assistant"  # 协办
     DESK = "desk"  # the desk that owns the case
     CENTRE = "centre"  # the district centre
     VERIFIER = "verifier"
+    REVIEWER = "reviewer"
     REPORTER = "reporter"
+    NEIGHBOUR = "neighbour"  # a citizen who did not report it
     SYSTEM = "system"
 
 
@@ -107,12 +110,22 @@ class CheckPoint(Struct, frozen=True, kw_only=True):
     finding: UUID | None = None
 
 
+class StageClock(Struct, frozen=True, kw_only=True):
+    """A named part of handling (停工、处罚、拆除): its limit from assignment, its due, and when it was reached."""
+
+    name: str
+    limit: str
+    due: datetime
+    done_at: datetime | None = None
+
+
 class Pending(Struct, frozen=True):
     """An application waiting for the leg's assigner: more time, or a stopped clock."""
 
     kind: str  # extension | suspension
     amount: str | None
     until: datetime | None
+    since: datetime | None = None
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -180,6 +193,10 @@ class Case(Struct, frozen=True, kw_only=True):
     verifier_at: datetime | None = None
     reviewed_at: datetime | None = None
     checklist: tuple[CheckPoint, ...] = ()
+    limits: dict[str, str] = {}
+    """Clocks that the routing rule set instead of the item's: clock → limit."""
+    reminded_until: datetime | None = None
+    """Up to here whoever has to verify was reminded."""
     wake_at: datetime | None = None
     """When the sweep has something to do with the case itself: the end of a call-back or of a suspension."""
     trace_seq: int = 0
@@ -220,12 +237,19 @@ class Leg(Struct, frozen=True, kw_only=True):
     reworks: int = 0
     urges: int = 0
     urged_until: datetime | None = None
-    """Every rung of the ladder up to here is done with."""
+    """Days up to here have had their urging."""
     next_urge_at: datetime | None = None
     result: str | None = None
     supervised_at: datetime | None = None
     reply_due: datetime | None = None
     replied_at: datetime | None = None
+    supervision_level: int | None = None
+    stages: tuple[StageClock, ...] = ()
+    rungs: tuple[str, ...] = ()
+    """Rungs of the ladder that were climbed; each is climbed once."""
+    urged_at: datetime | None = None
+    answered_at: datetime | None = None
+    """The last urging, and the last answer to one."""
 
     @property
     def open(self) -> bool:
@@ -239,3 +263,5 @@ class Change(Struct, frozen=True, kw_only=True):
     case: Case
     legs: tuple[Leg, ...] = ()
     body: dict[str, Any] = {}
+    opens: tuple[UUID, ...] = ()
+    """Ids of the cases the command opens: parts of this one, or what an inspection found."""

@@ -20,7 +20,7 @@ from grid import facts as grid_facts
 from grid.organisations import Directory
 from media import commands as media
 from media import facts as media_facts
-from tasks.cases import commands, reference, store, views
+from tasks.cases import reference, standing, store, views
 from tasks.cases.catalogue import Item
 from tasks.cases.model import ENDED, Case, Leg, Part, State
 from tasks.cases.problems import CaseNotFound, ItemNotFound
@@ -61,7 +61,7 @@ async def _seen(case_id: UUID, actor: Actor, now: datetime) -> tuple[Case, tuple
         scope.require_any(actor, "case.read")
         raise CaseNotFound
     legs = await store.legs(case_id)
-    scope.require(actor, "case.read", commands.ownership(found[0], legs, directory), CaseNotFound())
+    scope.require(actor, "case.read", standing.ownership(found[0], legs, directory), CaseNotFound())
     return found[0], legs, directory
 
 
@@ -70,7 +70,7 @@ async def case(case_id: UUID, actor: Actor, now: datetime) -> CaseDetail:
     async with db.transaction(actor.district):
         found, legs, directory = await _seen(case_id, actor, now)
         item = (await reference.present()).catalogue.version(found.item, found.item_version)
-        view = commands.view_of(commands.situation(found, legs, item, actor, now, directory), directory)
+        view = standing.view_of(standing.situation(found, legs, item, actor, now, directory), directory)
         row = await db.fetchrow("select description, attributes from cases where id = $1", case_id)
         evidence = (await media_facts.of([case_id]))[case_id]
         shown = tuple(msgspec.to_builtins(each) for each in evidence)
@@ -82,7 +82,7 @@ async def steps(case_id: UUID, actor: Actor, now: datetime) -> list[StepView]:
     async with db.transaction(actor.district):
         found, legs, directory = await _seen(case_id, actor, now)
         item = (await reference.present()).catalogue.version(found.item, found.item_version)
-        parts = commands.situation(found, legs, item, actor, now, directory).parts()
+        parts = standing.situation(found, legs, item, actor, now, directory).parts()
         public_only = actor.kind == "citizen" or parts == frozenset({Part.REPORTER})
         texts: dict[UUID, dict[str, str]] = {}
         rows = await db.fetch("select event, field, text, public from case_text where case_id = $1", case_id)
@@ -121,7 +121,7 @@ async def contact(case_id: UUID, reason: str, actor: Actor, now: datetime) -> Co
     async with db.transaction(actor.district):
         found, legs, directory = await _seen(case_id, actor, now)
         item = (await reference.present()).catalogue.version(found.item, found.item_version)
-        parts = commands.situation(found, legs, item, actor, now, directory).parts()
+        parts = standing.situation(found, legs, item, actor, now, directory).parts()
         may_see = {Part.DESK, Part.CENTRE} | ({Part.LEAD, Part.ASSIGNER} if item.privacy == "handlers" else set[Part]())
         scope.require_any(actor, "case.contact")
         if not parts & may_see:

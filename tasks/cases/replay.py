@@ -15,7 +15,19 @@ from app.kernel.actor import Actor
 from app.kernel.clock import SHANGHAI
 from grid import facts as grid_facts
 from grid.cells import Located
-from tasks.cases import commands, deadlines, facts, intake, journal, numbers, opening, reference, store, trace
+from tasks.cases import (
+    admission,
+    deadlines,
+    facts,
+    hashing,
+    journal,
+    numbers,
+    opening,
+    reference,
+    standing,
+    store,
+    trace,
+)
 from tasks.cases.effects import decide
 from tasks.cases.journal import Done
 from tasks.cases.model import Case, Leg
@@ -63,7 +75,7 @@ async def play(district: str, histories: Sequence[History], now: datetime) -> li
             directory=directory,
             rules=have.rules,
             calendar=deadlines.national(),
-            makers=commands.makers(),
+            makers=hashing.makers(),
         )
         place = None if history.report.place is None else next(located)
         played.append(_play(history, number, place, world, have))
@@ -101,7 +113,7 @@ def _play(history: History, number: str, place: Located | None, world: World, ha
     opened = opening.open_one(history.report, item, number, place, world)
     case, legs, told, done = opened.case, opened.legs, list(opened.facts), list[Done]()
     while (given := history.script(case, legs)) is not None:
-        s = commands.situation(case, legs, item, given.actor, given.at, world.directory)
+        s = standing.situation(case, legs, item, given.actor, given.at, world.directory)
         aimed, _, change = decide(s, given.order)
         step = Done(before=aimed, order=given.order, change=change)
         done.append(step)
@@ -123,7 +135,7 @@ async def _write(played: Sequence[_Played], histories: Sequence[History]) -> Non
         [leg for each in played for leg in each.legs],
         [event for each in played for event in (*each.opened.events, *each.sealed.events)],
         [text for each in played for text in (*each.opened.texts, *each.sealed.texts)],
-        [intake.contact(h.report.reporter, each.opened) for h, each in zip(histories, played, strict=True)],
+        [admission.contact(h.report.reporter, each.opened) for h, each in zip(histories, played, strict=True)],
     )
     await fact.append([one for each in played for one in each.facts])
     await changes.append_many([draft for each in played for draft in journal.news(each.case, (), each.legs)])

@@ -4,15 +4,40 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from app.kernel.actor import Actor, Role
-from tasks.cases.catalogue import Item
+from tasks.cases.catalogue import Item, Limits
 from tasks.cases.deadlines import Calendar, Limit, due
 from tasks.cases.model import Case, Leg, LegKind, LegState, Part, Severity
 
 READERS_ONLY = frozenset({Role.AUDITOR, Role.ADMINISTRATOR, Role.TOWN_MANAGER})
 """Roles that never move a case, whatever organisation they belong to."""
+
+
+class Called(Struct, frozen=True):
+    """Who is called up: an organisation of the force, and its person on duty."""
+
+    organisation: UUID
+    person: UUID | None
+
+
+class Moved(Struct, frozen=True):
+    """A place looked up again: the point (WGS-84) and its cell, if it lies in one."""
+
+    lon: float
+    lat: float
+    cell: str | None
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """What was looked up for one command, so that deciding stays pure."""
+
+    target: Case | None = None
+    item: Item | None = None
+    place: Moved | None = None
+    called: Called | None = None
+    joined: bool = False
 
 
 class Situation(Struct, frozen=True, kw_only=True):
@@ -28,6 +53,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     """Makes the ids of new legs."""
     leg: Leg | None = None
     open_children: int = 0
+    found: Found = Found()
     last_lead_now: UUID | None = None
     """Who does the last lead's work today (its successor if it ended); None if nobody."""
 
@@ -42,7 +68,8 @@ class Situation(Struct, frozen=True, kw_only=True):
     def acting_organisation(self) -> UUID | None:
         """The organisation in whose name the actor acts here: the leg's, the desk's, or the actor's own."""
         mine, leg = self.working_organisations, self.leg
-        wanted = (None if leg is None else leg.organisation, None if leg is None else leg.assigner, self.case.desk)
+        turn = (None, None) if leg is None else (leg.organisation, leg.assigner)
+        wanted = (*turn, self.case.desk, self.case.verifier)
         first = next((each for each in wanted if each in mine), None)
         return first or min(mine, default=None)
 
@@ -81,39 +108,63 @@ class Situation(Struct, frozen=True, kw_only=True):
         """Who gave out the leg: for one assigned by `system`, the desk that owns the case."""
         return leg.assigner or self.case.desk
 
+    @property
+    def complained_about(self) -> bool:
+        """Whether the actor, or an organisation they work for, is what the case complains about."""
+        return not self.working_organisations.isdisjoint(self.case.complained_about) or (
+            self.actor.id in self.case.complained_about
+        )
+
     def parts(self) -> frozenset[Part]:
-        """Return what the actor is to this case and to `leg`; without one, to any of its open legs."""
+        """Return what the actor is to this case and to `leg`; without one, to any of its open legs.
+
+        Complained about, a person has no part in it, and an organisation neither leads nor verifies nor decides.
+        """
         actor, case = self.actor, self.case
         if actor.kind == "system":
             return frozenset({Part.SYSTEM})
-        mine = self.working_organisations
+        if actor.id in case.complained_about:
+            return frozenset()
+        mine = self.working_organisations - frozenset(case.complained_about)
         centre = any(m.role is Role.DISTRICT_CENTRE for m in actor.memberships)
+        desk = case.desk in self.working_organisations
+        free = not self.complained_about and not self._handled_by_me(mine)
         held = {
             Part.REPORTER: case.reporter is not None and actor.id == case.reporter,
+            Part.NEIGHBOUR: actor.kind == "citizen" and actor.id != case.reporter,
             Part.CENTRE: centre,
-            Part.DESK: case.desk in mine,
-            Part.VERIFIER: (centre or case.desk in mine) and not self._handled_by_me(mine),
+            Part.DESK: desk,
+            Part.VERIFIER: free and (centre or desk if case.verifier is None else case.verifier in mine),
+            Part.REVIEWER: free and (centre or desk),
             Part.SYSTEM: actor.kind in ("machine", "device") and "case.signal" in actor.scopes,
         } | self._leg_parts(mine)
         return frozenset(part for part, holds in held.items() if holds)
 
     def _leg_parts(self, mine: frozenset[UUID]) -> dict[Part, bool]:
-        about = [leg for leg in self.legs if leg.open] if self.leg is None else [self.leg]
-        inside = [leg for leg in about if leg.organisation in mine]
+        leg = self.leg
+        root = self.root if leg is None else leg
+        about = [each for each in self.legs if each.open] if leg is None else [leg]
+        inside = [each for each in about if each.organisation in mine]
+        above = None if leg is None or leg.parent is None else self.find(leg.parent)
         return {
-            Part.ASSIGNER: any(self.assigner_of(leg) in mine for leg in about),
-            Part.LEAD: any(leg.kind is not LegKind.ASSIST for leg in inside),
-            Part.ASSISTANT: any(leg.kind is LegKind.ASSIST for leg in inside),
+            Part.ASSIGNER: root is not None and self.assigner_of(root) in mine,
+            Part.PARENT: above is not None and above.organisation in mine,
+            Part.LEAD: any(each.kind is not LegKind.ASSIST for each in inside),
+            Part.ASSISTANT: any(each.kind is LegKind.ASSIST for each in inside),
         }
+
+    def handlers(self) -> frozenset[UUID]:
+        """Return the organisations and people who did the work of the newest root leg."""
+        root = self.last_root
+        if root is None:
+            return frozenset()
+        chain = [root, *(leg for leg in self.legs if self._inside(leg, root) and leg.state is LegState.CONFIRMED)]
+        people = {p for leg in chain for p in (leg.handler, leg.signer, leg.submitter) if p is not None}
+        return frozenset(people | {leg.organisation for leg in chain})
 
     def _handled_by_me(self, mine: frozenset[UUID]) -> bool:
         """Whether the actor, as a person or through an organisation, did the work to be verified."""
-        root = self.last_root
-        if root is None:
-            return False
-        chain = [root, *(leg for leg in self.legs if self._inside(leg, root) and leg.state is LegState.CONFIRMED)]
-        people = {p for leg in chain for p in (leg.handler, leg.signer, leg.submitter) if p is not None}
-        return self.actor.id in people or any(leg.organisation in mine for leg in chain)
+        return not self.handlers().isdisjoint(mine | {self.actor.id})
 
     def _inside(self, leg: Leg, root: Leg) -> bool:
         while leg.parent is not None:
@@ -127,7 +178,7 @@ class Situation(Struct, frozen=True, kw_only=True):
 
     def due_of(self, clock: str, start: datetime | None = None, severity: Severity | None = None) -> datetime | None:
         """Return when one of the item's clocks is due, if it has that clock."""
-        limit = self.item.clocks(severity or self.case.severity).of(clock)
+        limit = clocks_of(self.item, self.case, severity).of(clock)
         return None if limit is None else due(start or self.now, limit, self.calendar, self.case.pauses)
 
     def reopen_until(self) -> datetime | None:
@@ -138,6 +189,12 @@ class Situation(Struct, frozen=True, kw_only=True):
     def later(self, at: datetime, amount: Limit) -> datetime:
         """Return `at` moved by a granted amount."""
         return due(at, amount, self.calendar)
+
+
+def clocks_of(item: Item, case: Case, severity: Severity | None = None) -> Limits:
+    """Return the limits that hold for a case: the item's for its severity, but those its routing rule set."""
+    limits = item.clocks(severity or case.severity)
+    return structs.replace(limits, **case.limits) if case.limits else limits
 
 
 def earliest(*moments: datetime | None) -> datetime | None:

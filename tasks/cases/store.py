@@ -11,6 +11,7 @@ from piccolo.columns import Column
 from piccolo.table import Table
 
 from app.kernel import db
+from app.kernel.crs import Place
 from tasks.cases import trace
 from tasks.cases.catalogue import Item
 from tasks.cases.journal import EventRow, TextRow
@@ -88,12 +89,13 @@ class ContactRow(Struct, frozen=True, kw_only=True):
 
 
 class Known(Struct, frozen=True):
-    """What there is already: cases of the ids and sources asked for, and the marks of catalogue and rules."""
+    """What there is already: cases of the ids and sources asked for, and the marks of catalogue, rules, calendar."""
 
     by_id: dict[UUID, UUID]
     by_source: dict[tuple[str, str], UUID]
     catalogue: UUID | None
     rules: UUID | None
+    calendar: UUID | None
 
 
 async def known(ids: Sequence[UUID], sources: Sequence[str], externals: Sequence[str]) -> Known:
@@ -102,18 +104,17 @@ async def known(ids: Sequence[UUID], sources: Sequence[str], externals: Sequence
         "select (select jsonb_agg(id) from cases where id = any($1::uuid[])) as ids,"
         " (select jsonb_agg(jsonb_build_array(c.source, c.external_id, c.id)) from cases c join"
         " unnest($2::text[], $3::text[]) as s(source, external_id) using (source, external_id)) as externals,"
-        " (select jsonb_build_array(catalogue, rules) from case_marks where id = 1) as marks",
+        " (select jsonb_build_array(catalogue, rules, calendar) from case_marks where id = 1) as marks",
         ids,
         sources,
         externals,
     )
     found = dict(row) if row is not None else {}
-    catalogue, rules = found.get("marks") or (None, None)
+    marks = [None if mark is None else UUID(mark) for mark in found.get("marks") or (None, None, None)]
     return Known(
         {UUID(each): UUID(each) for each in found.get("ids") or ()},
         {(source, external): UUID(case) for source, external, case in found.get("externals") or ()},
-        None if catalogue is None else UUID(catalogue),
-        None if rules is None else UUID(rules),
+        *marks,
     )
 
 
@@ -141,33 +142,6 @@ async def add_items(new: Sequence[Item], mark: UUID, now: datetime, ids: Sequenc
     await db.execute(
         "insert into case_marks (id, catalogue) values (1, $1) on conflict (id) do update set catalogue = $1", mark
     )
-
-
-async def rules() -> dict[str, Any]:
-    """Return the newest published routing rules as a document; `{}` if there are none."""
-    found = await db.fetchval("select document from routing_rules order by version desc limit 1")
-    return found or {}
-
-
-async def publish_rules(
-    id_: UUID, document: dict[str, Any], author: UUID, reviewer: UUID, mark: UUID, now: datetime
-) -> int:
-    """Write a new version of the routing rules and change the mark; return the version."""
-    await db.execute("insert into case_marks (id) values (1) on conflict (id) do nothing")
-    await db.execute("select 1 from case_marks where id = 1 for update")
-    version: int = await db.fetchval("select coalesce(max(version), 0) + 1 from routing_rules")
-    await db.execute(
-        "insert into routing_rules (id, version, document, author, reviewer, published_at)"
-        " values ($1, $2, $3, $4, $5, $6)",
-        id_,
-        version,
-        document,
-        author,
-        reviewer,
-        now,
-    )
-    await db.execute("update case_marks set rules = $1 where id = 1", mark)
-    return version
 
 
 async def lock(case_id: UUID) -> tuple[Case, tuple[Leg, ...]] | None:
@@ -209,6 +183,56 @@ async def open_children(case_id: UUID) -> int:
     ended = [state.value for state in ENDED]
     return await db.fetchval(
         "select count(*) from cases where parent = $1 and state <> all($2::text[])", case_id, ended
+    )
+
+
+class JoinedRow(Struct, frozen=True, kw_only=True):
+    """Somebody who joined a case, name and phone as sealed texts."""
+
+    id: UUID
+    case_id: UUID
+    kind: str
+    reporter: UUID | None
+    name: str | None
+    phone: str | None
+    joined_at: datetime
+
+
+async def join(row: JoinedRow) -> None:
+    """Write down who joined a case."""
+    await db.execute(
+        "insert into case_reporter (id, case_id, kind, reporter, name, phone, joined_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7) on conflict (case_id, reporter) do nothing",
+        *msgspec.structs.astuple(row),
+    )
+
+
+async def has_joined(case_id: UUID, reporter: UUID) -> bool:
+    """Tell whether a citizen joined the case before."""
+    return await db.fetchval(
+        "select exists (select from case_reporter where case_id = $1 and reporter = $2)", case_id, reporter
+    )
+
+
+async def merged_into(case_id: UUID) -> UUID | None:
+    """Return what a case was merged into, unlocked."""
+    return await db.fetchval("select merged_into from cases where id = $1", case_id)
+
+
+async def lock_all(ids: Sequence[UUID]) -> None:
+    """Lock cases in the order of their ids."""
+    await db.execute("select 1 from cases where id = any($1::uuid[]) order by id for update", list(ids))
+
+
+async def set_place(case_id: UUID, place: Place) -> None:
+    """Write a place as it was told, beside the point it stands for."""
+    await db.execute(
+        "update cases set raw_lon = $2, raw_lat = $3, datum = $4, accuracy_m = $5 where id = $1",
+        case_id,
+        place.lon,
+        place.lat,
+        place.datum.value,
+        place.accuracy_m,
     )
 
 

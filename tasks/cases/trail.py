@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from app.kernel import db
 from app.kernel.clock import SHANGHAI
-from tasks.cases import commands, store, trace
+from tasks.cases import hashing, store, trace
 from tasks.cases.trace import Break, Head
 
 BATCH = 1_000
@@ -39,7 +39,7 @@ async def verify_all(district: str, progress: Callable[[int], object] = lambda _
     after: UUID | None = None
     cases = links = 0
     heads: list[tuple[UUID, Head]] = []
-    algorithm = commands.makers().algorithm
+    algorithm = hashing.makers().algorithm
     while True:
         async with db.transaction(district):
             batch = await store.heads(after, BATCH)
@@ -71,6 +71,6 @@ async def seal_day(district: str, now: datetime) -> bool:
         while batch := await store.heads(after, BATCH):
             heads += batch
             after = batch[-1][0]
-        algorithm = commands.makers().algorithm
+        algorithm = hashing.makers().algorithm
         await store.write_root(day, len(heads), trace.root(heads, algorithm), algorithm, now)
     return True

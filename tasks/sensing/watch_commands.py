@@ -18,7 +18,8 @@ from app.kernel.problem import Problem
 from tasks.cases import commands as cases
 from tasks.cases import intake
 from tasks.cases.model import Signal
-from tasks.cases.orders import Order, Reopen, Tell
+from tasks.cases.orders import Order, Reopen
+from tasks.cases.orders import Signal as SignalOrder
 from tasks.cases.problems import TransitionRefused
 from tasks.sensing import alert_store, alerts, evaluation, store
 from tasks.sensing.alert_store import Step, Watched
@@ -209,15 +210,15 @@ async def _order(case: UUID, order: Order, actor: Actor, now: datetime) -> bool:
 
 async def _fires_again(case: UUID, actor: Actor, now: datetime) -> None:
     """Tell the case of an episode that goes on; a closed one is reopened first."""
-    if not await _order(case, Tell(signal=Signal.FIRING), actor, now):
+    if not await _order(case, SignalOrder(signal=Signal.FIRING), actor, now):
         await _order(case, Reopen(reason="预警信号再次触发 The signal fires again"), actor, now)
-        await _order(case, Tell(signal=Signal.FIRING), actor, now)
+        await _order(case, SignalOrder(signal=Signal.FIRING), actor, now)
 
 
 async def _clear(alert: Alert, device: Device, actor: Actor, now: datetime) -> None:
     """Tell the case that its signal is clear; what was only suppressed is over without one."""
     if alert.case_id is not None:
-        await _order(alert.case_id, Tell(signal=Signal.CLEAR), actor, now)
+        await _order(alert.case_id, SignalOrder(signal=Signal.CLEAR), actor, now)
     elif alert.waiting == alerts.MAINTENANCE:
         await alert_store.change_alert(msgspec.structs.replace(alert, waiting=None))
     await outbox.emit(
@@ -317,5 +318,5 @@ async def _try_again(alert_id: UUID, actor: Actor, now: datetime) -> bool:
     lifted = msgspec.structs.replace(device, maintenance_from=None, maintenance_until=None)
     opened = await _open(alert, lifted, version, watched.subject, actor, now)
     if opened.case_id is not None and opened.phase == Phase.CLOSED.value:
-        await _order(opened.case_id, Tell(signal=Signal.CLEAR), actor, now)
+        await _order(opened.case_id, SignalOrder(signal=Signal.CLEAR), actor, now)
     return opened.case_id is not None

@@ -7,7 +7,7 @@ import pytest
 
 from app.kernel import db
 from app.kernel.problem import Invalid
-from tasks.cases import commands, intake, queries, store, trace, trail
+from tasks.cases import commands, hashing, intake, queries, store, trace, trail
 from tasks.cases import orders as o
 from tasks.cases.problems import CaseNotFound, RoleNotPermitted
 from tasks.cases.queries import Filter
@@ -47,7 +47,7 @@ async def test_the_trace_holds_no_personal_words_and_the_contact_is_sealed(place
 
 async def test_with_sm3_chosen_each_new_step_names_it_and_older_ones_hold(place: str):
     case = await opened()
-    commands.configure("sm3")
+    hashing.configure("sm3")
     try:
         await play(case, (stage.TOWN_CLERK, o.Return(reason="不归镇里")))
         other = await opened()
@@ -57,14 +57,14 @@ async def test_with_sm3_chosen_each_new_step_names_it_and_older_ones_hold(place:
         assert {link.algorithm for link in await store.links(other.id)} == {trace.SM3}
         await trail.seal_day(place, NOW)
     finally:
-        commands.configure("sha256")
+        hashing.configure("sha256")
     assert await db.fetchval("select algorithm from case_root") == trace.SM3
     assert (await trail.verify_all(place)).broken is None
 
 
 def test_a_hash_this_machine_cannot_compute_is_refused_at_the_start():
     with pytest.raises(ValueError, match="does not offer the hash 'md4x'"):
-        commands.configure("md4x")
+        hashing.configure("md4x")
 
 
 async def test_a_day_gets_one_root(place: str):
