@@ -6,6 +6,8 @@ import click
 
 COMMANDS: dict[str, str] = {
     "backup": "backup",
+    "cases": "cases",
+    "catalogue": "catalogue",
     "crs": "crs",
     "demo": "demo",
     "grid": "grid",

@@ -6,10 +6,11 @@ import asyncpg
 import click
 
 from app import reach, settings
-from app.kernel import clock
+from app.kernel import clock, db
 from app.kernel.db import schema_of
 from app.trouble import Trouble
 from migrations import runner
+from tasks.cases import difficult, difficult_commands
 
 
 @click.group("district")
@@ -28,8 +29,21 @@ def add(code: str, name: str) -> None:
         raise Trouble(f"“{code}” is no district code: six digits after GB/T 2260 are asked for.") from None
     address = settings.load().database_url
     with reach.database(address):
-        asyncio.run(runner.add_district(address, code, name, clock.now()))
+        asyncio.run(_add(address, code, name))
     click.echo(f"district {code} {name} is ready")
+
+
+async def _add(address: str, code: str, name: str) -> None:
+    """Make the tables and put the written samples into the library of difficult items; again only what is missing."""
+    now = clock.now()
+    await runner.add_district(address, code, name, now)
+    db.configure(address)
+    await db.start(1, 2)
+    try:
+        async with db.transaction(code):
+            await difficult_commands.load(difficult.shipped(), now)
+    finally:
+        await db.stop()
 
 
 @command.command("list")

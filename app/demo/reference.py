@@ -7,10 +7,13 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from app.demo import difficult
 from app.demo.district.places import DISTRICT, Places
 from app.kernel.actor import Actor
 from grid.organisations import Organisation
 from scoring.teams import commands as teams
+from tasks.cases import difficult as difficult_items
+from tasks.cases import difficult_commands as library
 from tasks.sensing import commands as sensing
 from tasks.sensing.devices import NewChannel, NewDevice
 from visits import commands as visits
@@ -110,6 +113,8 @@ async def load(places: Places, organisations: Sequence[Organisation], centre: Ac
     for rule in RULES:
         await sensing.publish_rule(rule, centre, now)
     await sensing.open_days(DISTRICT, now)
+    written = difficult_items.shipped()
+    await library.load([*written, *difficult.generated(difficult.TOTAL - len(written))], now)
     owners = {each.code: each.id for each in organisations}
     return [await _register(site, owners[site.owner], places, centre, now) for site in SENSORS]
 

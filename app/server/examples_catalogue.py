@@ -7,7 +7,9 @@ _ITEM = {
     "code": "DEMO-1", "name": "演示事项", "category": ["城市管理", "演示"], "aliases": ["演示别名"],
     "lead": "force:enforcement | town", "assistants": ["town"],
     "limits": {
-        "routine": {"sign": "4 work_hour", "handle": "3 work_day", "stages": [{"name": "停工", "limit": "4 work_hour"}]},
+        "routine": {
+            "sign": "4 work_hour", "handle": "3 work_day", "stages": [{"name": "停工", "limit": "4 work_hour"}],
+        },
     },
     "attribute_schema": {"type": "object", "properties": {"depth_cm": {"type": "number", "minimum": 0}}},
     "ladder": [{"when": "handle 75%", "whom": "organisation", "what": "urge"}],
