@@ -1,5 +1,6 @@
 """Open311 GeoReport v2 over HTTP: JSON and XML, the specification's own errors, a key for POST only."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +16,12 @@ from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, FromQuery
+from msgspec import Struct
 
 from app.kernel.actor import Actor
+from app.kernel.ids import new_id
 from app.kernel.problem import Problem, language_of
+from media.evidence import EvidenceRef
 from tasks.channels import open311_commands as commands
 from tasks.channels import open311_discovery, open311_form, open311_xml
 from tasks.channels.open311 import (
@@ -36,6 +40,8 @@ from tasks.channels.open311_discovery import Discovery
 AnyRequest = Request[Any, Any, Any]
 JSON, XML = "application/json", "text/xml"
 PATH = "/open311/v2"
+LARGEST_BODY = 12 * 1024 * 1024
+"""A picture and the form around it."""
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 _WORDS = {
@@ -286,7 +292,15 @@ class _Comment(Operation):
         self.request_body = _form("api_key", "jurisdiction_id", "description")
 
 
-async def _fields(request: AnyRequest) -> dict[str, list[str]]:
+class _Sent(Struct, frozen=True):
+    """The fields of a form, and the picture that came as its part `media`."""
+
+    fields: dict[str, list[str]]
+    picture: bytes = b""
+    media: EvidenceRef | None = None
+
+
+async def _sent(request: AnyRequest) -> _Sent:
     """Return the fields of a form and of the address (`api_key`, `jurisdiction_id`); Refused when they are no form."""
     kind = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
     found: dict[str, list[str]] = {
@@ -295,40 +309,65 @@ async def _fields(request: AnyRequest) -> dict[str, list[str]]:
         if name in request.query_params
     }
     if kind == MULTIPART:
-        for name, value in (await request.form()).multi_items():
-            if isinstance(value, UploadFile):
-                raise Refused(
-                    400, (f"{name}：不接收文件，请用 media_url", f"{name}: no files are taken; give media_url")
-                )
-            found.setdefault(name, []).append(str(value))
-        return found
+        return await _parts(request, found)
     body = await request.body()
     if body and kind != FORM:
         raise Refused(400, (f"请以 {FORM} 发送", f"send it as {FORM}"))
-    return found | open311_form.decode(body)
+    return _Sent(found | open311_form.decode(body))
 
 
-async def _entered(request: AnyRequest, default: str, now: datetime) -> tuple[dict[str, list[str]], Actor]:
-    """Return the fields that were sent, and whose key came with them; Refused (403, 404)."""
-    fields = await _fields(request)
-    key, where = ((fields.get(name) or [""])[-1] for name in ("api_key", "jurisdiction_id"))
-    return fields, await commands.holder(await _district(where, default), key, now)
+async def _parts(request: AnyRequest, found: dict[str, list[str]]) -> _Sent:
+    pictures: list[UploadFile] = []
+    for name, value in (await request.form()).multi_items():
+        if not isinstance(value, UploadFile):
+            found.setdefault(name, []).append(str(value))
+        elif name != "media" or pictures:
+            raise Refused(400, (f"{name}：只接收一个文件 media", f"{name}: one file is taken, media"))
+        else:
+            pictures.append(value)
+    if not pictures:
+        return _Sent(found)
+    picture = await pictures[0].read()
+    if not picture:
+        raise Refused(400, ("media：文件为空", "media: the file is empty"))
+    digest = hashlib.sha256(picture).hexdigest()
+    media = EvidenceRef(id=new_id(), sha256=digest, size=len(picture), media_type=_type_of(pictures[0], picture))
+    return _Sent(found, picture, media)
+
+
+def _type_of(file: UploadFile, content: bytes) -> str:
+    """Return what a client says a file is; many say nothing of use: then its first bytes tell."""
+    if file.content_type.startswith(("image/", "video/")):
+        return file.content_type[:100]
+    return next((kind for begin, kind in _BEGINNINGS.items() if content.startswith(begin)), "application/octet-stream")
+
+
+_BEGINNINGS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png"}
+
+
+async def _entered(request: AnyRequest, default: str, now: datetime) -> tuple[_Sent, Actor]:
+    """Return what was sent, and whose key came with it; Refused (403, 404)."""
+    sent = await _sent(request)
+    key, where = ((sent.fields.get(name) or [""])[-1] for name in ("api_key", "jurisdiction_id"))
+    return sent, await commands.holder(await _district(where, default), key, now)
 
 
 _WRITE: dict[str, Any] = {"opt": OPT, "tags": ["open311"], "responses": RESPONSES, "status_code": 201}
 
 
-@post(both("/requests"), operation_class=_Submission, **_WRITE)
+@post(both("/requests"), operation_class=_Submission, request_max_body_size=LARGEST_BODY, **_WRITE)
 async def submit(
     request: AnyRequest, district: NamedDependency[str], now: NamedDependency[datetime]
 ) -> Response[list[Receipt]]:
     """Send a request with the `api_key` of a machine; nothing is signed. The same content within 10 minutes is one.
 
     A place (`lat` and `long`, `address_string` or `address_id`) and `service_code` are required. Contacts are sealed
-    and never public; `device_id` and `account_id` are not kept.
+    and never public; `device_id` and `account_id` are not kept. In a form of parts, `media` is a picture: it is kept
+    as evidence and not public.
     """
-    fields, actor = await _entered(request, district, now)
-    receipt = await commands.submit(open311_form.submission(fields), actor, language(request), now)
+    sent, actor = await _entered(request, district, now)
+    asked = open311_form.submission(sent.fields, sent.media)
+    receipt = await commands.submit(asked, sent.picture, actor, language(request), now)
     return answer(request, "service_requests", [receipt], "request", 201)
 
 
@@ -340,8 +379,8 @@ async def comment(
     now: NamedDependency[datetime],
 ) -> Response[list[Comment]]:
     """Add to a request with the key that sent it (extension)."""
-    fields, actor = await _entered(request, district, now)
-    text = (fields.get("description") or [""])[-1]
+    sent, actor = await _entered(request, district, now)
+    text = (sent.fields.get("description") or [""])[-1]
     added = await commands.comment(service_request_id, text, actor, now)
     return answer(request, "comments", [added], "comment", 201)
 

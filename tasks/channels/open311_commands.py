@@ -1,6 +1,6 @@
 """Open311: what a stranger reads and what a key sends, each in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,6 +13,8 @@ from app.kernel.crs import Datum, Place
 from app.kernel.ids import new_id
 from app.kernel.problem import FieldError, Invalid, NotPermitted, NotSignedIn, Problem, Text
 from grid import facts as grid_facts
+from media import facts as media_facts
+from media import one_shot
 from tasks.cases import commands as cases
 from tasks.cases import intake, published
 from tasks.cases.catalogue import Item
@@ -173,8 +175,28 @@ async def holder(district: str, api_key: str, now: datetime) -> Actor:
     return actor
 
 
-async def submit(sent: Submission, actor: Actor, language: int, now: datetime) -> Receipt:
-    """Open a case of a request, or answer its twin; Refused with every reason (400, 404, 429)."""
+async def submit(sent: Submission, picture: bytes, actor: Actor, language: int, now: datetime) -> Receipt:
+    """Open a case of a request, or answer its twin, and keep its picture; Refused with every reason (400, 404, 429)."""
+    case_id, number = await _opened(sent, actor, now)
+    if sent.media is not None:
+        await _keep(case_id, sent.media.sha256, picture, actor, now)
+    return Receipt(service_request_id=number, service_notice=NOTICE[language], account_id=None)
+
+
+async def _keep(case_id: UUID, sha256: str, picture: bytes, actor: Actor, now: datetime) -> None:
+    """Bring the bytes of a picture; the request stands even if they are refused, and may be sent again."""
+
+    async def content() -> AsyncIterator[bytes]:
+        yield picture
+
+    async with db.transaction(actor.district):
+        known = (await media_facts.of([case_id]))[case_id]
+    for evidence in known:
+        if evidence.sha256 == sha256 and evidence.uploader == actor.id:
+            await one_shot.bring(actor, evidence.id, content(), now)
+
+
+async def _opened(sent: Submission, actor: Actor, now: datetime) -> tuple[UUID, str]:
     async with db.transaction(actor.district):
         if await open311_store.sent_since(actor.id, now - timedelta(minutes=1)) >= MOST_PER_MINUTE:
             raise Refused(429, TOO_MANY)
@@ -188,7 +210,7 @@ async def submit(sent: Submission, actor: Actor, language: int, now: datetime) -
                 raise Refused(400, *map(_reason, error.errors)) from error
         else:
             number = (await published.numbers_of([twin]))[twin]
-    return Receipt(service_request_id=number, service_notice=NOTICE[language], account_id=None)
+    return twin or fresh, number
 
 
 def _report(sent: Submission, item: Item, case_id: UUID, actor: Actor) -> Report:
@@ -205,6 +227,7 @@ def _report(sent: Submission, item: Item, case_id: UUID, actor: Actor) -> Report
         place=place,
         address=sent.address,
         attributes=values_of(item.attribute_schema, sent.attributes),
+        evidence=() if sent.media is None else (sent.media,),
     )
 
 
@@ -213,7 +236,7 @@ _NAMES = {"place.lon": "long", "place.lat": "lat", "address": "address_string", 
 
 def _reason(fault: FieldError) -> Text:
     """Return a bad field by the name the form has for it."""
-    field = _NAMES.get(fault.field, fault.field)
+    field = "media" if fault.field.startswith("evidence") else _NAMES.get(fault.field, fault.field)
     if field.startswith("attributes."):
         field = f"attribute[{field.removeprefix('attributes.').partition('.')[0]}]"
     return f"{field}：{fault.message[0]}", f"{field}: {fault.message[1]}"

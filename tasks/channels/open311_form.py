@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from app.kernel.problem import Text
+from media.evidence import EvidenceRef
 from tasks.channels.open311 import TEXT_LIMIT, Refused
 
 Fields = Mapping[str, Sequence[str]]
@@ -46,6 +47,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     name: str
     contact: str
     media_url: str | None
+    media: EvidenceRef | None = None
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -143,8 +145,8 @@ class _Reader:
             raise Refused(400, *self.faults)
 
 
-def submission(fields: Fields) -> Submission:
-    """Return a request read from a form; Refused with all bad fields."""
+def submission(fields: Fields, media: EvidenceRef | None = None) -> Submission:
+    """Return a request read from a form, with the picture that came with it; Refused with all bad fields."""
     read = _Reader(fields)
     found = Submission(
         service_code=read.text("service_code"),
@@ -156,6 +158,7 @@ def submission(fields: Fields) -> Submission:
         name=" ".join(part for name in ("first_name", "last_name") if (part := read.text(name))),
         contact=" / ".join(part for name in ("phone", "email") if (part := read.text(name))),
         media_url=_link(read),
+        media=media,
     )
     if not found.service_code:
         read.refuse("service_code", "缺少必填项", "is required")
@@ -204,7 +207,9 @@ def _link(read: _Reader) -> str | None:
 
 def digest(found: Submission) -> str:
     """Return what two taps of one request have in common."""
-    return hashlib.sha256(msgspec.json.encode(found, order="sorted")).hexdigest()
+    picture = None if found.media is None else found.media.sha256
+    said = msgspec.structs.replace(found, media=None)
+    return hashlib.sha256(msgspec.json.encode([said, picture], order="sorted")).hexdigest()
 
 
 STATUSES = {"open": True, "closed": False}

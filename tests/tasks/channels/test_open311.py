@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,11 +15,14 @@ from app.identity import commands as identity
 from app.kernel import clock, db
 from app.kernel.crs import Datum, Place
 from app.kernel.ids import new_id
+from media import configuration
+from media import facts as media_facts
 from tasks.cases import commands as cases
 from tasks.cases import intake, published, store
 from tasks.cases import orders as o
 from tasks.cases.model import Case
 from tasks.cases.report import Report, Reporter
+from tests.media import photos
 from tests.tasks.cases import stage, town
 
 BASE = "/open311/v2"
@@ -398,11 +402,29 @@ async def test_the_discovery_names_every_extension(place: str, http: httpx.Async
     assert [each.text for each in root.iter("format")] == endpoint["formats"]
 
 
-async def test_a_file_is_refused_and_a_form_in_parts_is_taken(http: httpx.AsyncClient, key: str) -> None:
+async def test_a_picture_is_kept_as_evidence_also_when_it_is_sent_again(
+    http: httpx.AsyncClient, key: str, tmp_path: Path
+) -> None:
+    configuration.configure((tmp_path / "media").as_uri(), bytes(32))
+    picture = photos.jpeg()
+    numbers = set()
+    for _ in range(2):
+        answer = await http.post(f"{BASE}/requests.json", data=form(key), files={"media": picture})
+        assert answer.status_code == 201, answer.text
+        numbers.add(answer.json()[0]["service_request_id"])
+    [number] = numbers
+    [evidence] = (await media_facts.of([(await case_of(number))["id"]])).popitem()[1]
+    assert (evidence.state, evidence.size, evidence.media_type) == ("stored", len(picture), "image/jpeg")
+    assert (await read(http, number))["media_url"] is None
+
+
+async def test_other_files_are_refused_and_a_form_in_parts_is_taken(http: httpx.AsyncClient, key: str) -> None:
     parts = {name: (None, value) for name, value in form(key).items()}
     assert (await http.post(f"{BASE}/requests.json", files=parts)).status_code == 201
     answer = await http.post(f"{BASE}/requests.json", data=form(key), files={"media": b"x"})
     assert (answer.status_code, "media" in answer.json()[0]["description"]) == (400, True)
+    answer = await http.post(f"{BASE}/requests.json", data=form(key), files={"movie": b"x"})
+    assert (answer.status_code, "movie" in answer.json()[0]["description"]) == (400, True)
     answer = await http.post(f"{BASE}/requests.json", json=form(key))
     assert answer.status_code == 400
 
