@@ -6,7 +6,7 @@ All of it is made up. Ids are UUIDv7 that no district has; texts say 演示 (dem
 from collections.abc import Mapping
 from typing import Any, cast
 
-from app.server import examples_catalogue, examples_routing
+from app.server import examples_catalogue, examples_push, examples_routing
 
 _ID = "01939a00-0000-7000-8000-0000000000"
 PERSON, COLLEAGUE, UNIT, OTHER_UNIT, DEVICE, PHONE, CASE, HOME, VISIT, ROUND, PHOTO, LEG, DESK = (
@@ -73,6 +73,16 @@ CASE_COMMANDS = _prefixed("request_", _WRITER) | _prefixed(
         "verify": {"passed": True, "note": "现场已恢复（演示）", "evidence": [EVIDENCE]},
         "close": {"reason": "回访满意（演示）"},
         "archive": {},
+        "refuse_withdrawal": {"reason": "隐患尚未消除，继续处理（演示）"},
+        "merge": {"into": HOME, "note": "同一处路灯（演示）"},
+        "unmerge": {"reason": "并非同一处（演示）"},
+        "split": {"children": [{"item": "H305", "description": "2 号门前另有一盏不亮（演示）"}]},
+        "amend": {"severity": "urgent", "address": "演示路 2 号", "note": "更正地址（演示）"},
+        "join_reporter": {"name": "演示·王五", "phone": "13900000001"},
+        "set_case_handler": {"person": PERSON},
+        "suspend": {"reason": "等待配件（演示）", "until": "2026-12-01T01:00:00Z"},
+        "assign_verifier": {"to": OTHER_UNIT, "due": "2026-11-26T09:30:00Z"},
+        "review_dossier": {"checklist": {"evidence": True, "reply": False}, "note": "缺答复记录（演示）"},
         "resume": {},
         "sign": {"leg": LEG},
         "return": {"leg": LEG, "reason": "不在本单位辖区（演示）"},
@@ -83,6 +93,8 @@ CASE_COMMANDS = _prefixed("request_", _WRITER) | _prefixed(
         "confirm": {"leg": LEG},
         "send_back": {"leg": LEG, "reason": "缺少现场照片（演示）"},
         "ask_assist": {"leg": LEG, "to": OTHER_UNIT, "note": "需配合疏导交通（演示）"},
+        "call_up": {"leg": LEG, "force": "police", "note": "现场有人阻挠（演示）"},
+        "check": {"leg": LEG, "point": "消防通道", "passed": False, "note": "堆放杂物（演示）"},
         "attend": {"leg": LEG, "at": "2026-11-23T08:30:00Z", "place": PLACE},
         "waive": {"leg": LEG, "reason": "已不需要配合（演示）"},
         "recall": {"leg": LEG, "reason": "派错单位（演示）"},
@@ -121,7 +133,9 @@ _PLAN = {
     "version": 1,
 }
 
-REQUESTS: dict[str, Any] = CASE_COMMANDS | examples_catalogue.REQUESTS | examples_routing.REQUESTS | {
+_OTHERS = examples_catalogue.REQUESTS | examples_push.REQUESTS | examples_routing.REQUESTS
+
+REQUESTS: dict[str, Any] = CASE_COMMANDS | _OTHERS | {
     "V1AuthLoginLogin": {"username": "yanshi-01", "password": PASSWORD, "device_id": PHONE},
     "V1AuthRefreshRefresh": {"refresh_token": "demo.refresh-token"},
     "V1AuthPasswordChangePassword": {"old_password": PASSWORD, "new_password": NEW_PASSWORD},
