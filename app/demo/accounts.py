@@ -24,7 +24,10 @@ TOWNS = ("330109001", "330109002")
 MACHINES = ("minhuwoying", "110", "12315", "police-post", "fire-post", "open311")
 """Platforms that push cases: 民呼我为, 110 non-emergency calls, 12315, police and fire posts."""
 
-MACHINE_SCOPES = ("case.create",)
+MACHINE_SCOPES = ("case.create", "push.send")
+SANDBOX_OF = "minhuwoying"
+SANDBOX_SCOPES = ("push.sandbox",)
+"""A second key of one platform, named `sandbox` in the file: what is pushed with it is a dry run."""
 OPEN311_SCOPES = ("open311.submit",)
 """Sent as a parameter and never signed: such a key opens the Open311 interface and nothing else."""
 
@@ -170,7 +173,8 @@ async def create_keys(district: str, now: datetime) -> dict[str, DemoKey]:
         scopes = OPEN311_SCOPES if source == "open311" else MACHINE_SCOPES
         made = await identity.create_key(district, source, list(scopes), now)
         keys[source] = DemoKey(made.key, made.secret)
-    return keys
+    made = await identity.create_key(district, SANDBOX_OF, list(SANDBOX_SCOPES), now)
+    return keys | {"sandbox": DemoKey(made.key, made.secret)}
 
 
 def renamed(

@@ -74,11 +74,11 @@ class Row(Struct, frozen=True, kw_only=True):
 
 def answer(verdicts: Sequence[Verdict], *, dry_run: bool) -> PushAnswer:
     """Return the answer to a push."""
-    counts = {kind: sum(each.verdict == kind for each in verdicts) for kind in _KINDS}
+    counts = {kind: sum(each.verdict == kind for each in verdicts) for kind in KINDS}
     return PushAnswer(dry_run=dry_run, verdicts=tuple(sorted(verdicts, key=lambda each: each.index)), **counts)
 
 
-_KINDS = ("stored", "updated", "unchanged", "refused")
+KINDS = ("stored", "updated", "unchanged", "refused")
 
 
 def records_of(body: dict[str, Any], source: Source) -> tuple[list[Any], bool]:

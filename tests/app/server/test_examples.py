@@ -72,6 +72,8 @@ async def test_every_example_of_a_body_is_what_its_handler_takes(app: Litestar, 
         field = known[at].parsed_data_field
         assert field is not None, at
         taken = msgspec.json.decode(msgspec.json.encode(media["example"]), type=field.annotation, strict=True)
+        if isinstance(taken, dict):  # a platform's record, with names of its own
+            continue
         fields = {one.encode_name for one in msgspec.structs.fields(taken)} | {"type"}
         assert set(media["example"]) <= fields, f"{at}: a name nobody reads"
 
