@@ -439,3 +439,36 @@ async def test_a_jurisdiction_is_a_district_with_requests_and_keys_of_its_own(
     assert await listed(http, jurisdiction_id="330110") == []
     answer = await http.post(f"{BASE}/requests.json", data=form(made.key, jurisdiction_id="330110"))
     assert answer.status_code == 403
+
+
+ODD = (
+    "",
+    " ",
+    "-1",
+    "1e400",
+    "NaN",
+    "9" * 40,
+    "a\x00b",
+    "\ufffe",
+    "😀",
+    "x" * 5000,
+    "%",
+    "[]",
+    "attribute[",
+    "0001-01-01",
+)
+FIELDS = (
+    "service_code", "lat", "long", "address_string", "address_id", "description", "email", "phone", "first_name",
+    "last_name", "device_id", "account_id", "media_url", "jurisdiction_id", "attribute[depth_cm]", "attribute[a.b]",
+)  # fmt: skip
+
+
+async def test_no_odd_field_makes_the_server_fail(http: httpx.AsyncClient, key: str, flood: str) -> None:
+    for field in FIELDS:
+        for value in ODD:
+            sent = {**form(key, service_code=flood), "attribute[depth_cm]": "7", field: value}
+            for kind in ("json", "xml"):
+                answer = await http.post(f"{BASE}/requests.{kind}", data=sent)
+                assert answer.status_code < 500, f"{field}={value[:20]!r}: {answer.text}"
+                if kind == "xml":
+                    ElementTree.fromstring(answer.content)
