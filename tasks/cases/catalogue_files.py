@@ -1,6 +1,7 @@
 """The catalogue as a file people edit: CSV or XLSX with one row an item; every bad cell is named; pure."""
 
 import csv
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -28,6 +29,8 @@ COLUMNS = (
     *(f"{severity.value}_{clock}" for severity in Severity for clock in CLOCKS), "source",
 )  # fmt: skip
 MOST_ROWS = 20_000
+LARGEST = 64 * 1024 * 1024
+"""A workbook unpacks to at most so many bytes."""
 XLSX = b"PK\x03\x04"
 
 
@@ -196,9 +199,12 @@ def read(content: bytes) -> Sheet:
     try:
         if not content.startswith(XLSX):
             return read_csv(content.decode("utf-8-sig"))
+        with zipfile.ZipFile(BytesIO(content)) as packed:
+            if sum(part.file_size for part in packed.infolist()) > LARGEST:
+                return Sheet([], [BadRow(1, "code", ("文件过大", "the file is too large"))])
         found = CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_index(0).to_python(skip_empty_area=False)
         return _sheet([[_cell(value) for value in row] for row in found])
-    except (UnicodeDecodeError, CalamineError) as error:
+    except (UnicodeDecodeError, CalamineError, zipfile.BadZipFile) as error:
         why = ("既不是 UTF-8 的 CSV，也不是 XLSX", f"neither CSV in UTF-8 nor XLSX: {type(error).__name__}")
         return Sheet([], [BadRow(1, "code", why)])
 

@@ -1,30 +1,44 @@
-"""The catalogue that ships, its file format, and which version holds when."""
+"""The catalogue that ships, and which version holds when."""
 
+import csv
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from tasks.cases import catalogue_files
 from tasks.cases.catalogue import CLOCKS, Catalogue
+from tasks.cases.catalogue_checks import faults
 from tasks.cases.deadlines import Unit
 from tasks.cases.model import Severity
 from tasks.cases.selectors import parse_selectors
 from tests.tasks.cases import stage
 
 ITEMS = catalogue_files.shipped()
+BY_CODE = {item.code: item for item in ITEMS}
+PUBLIC_LISTS = ("city-management events", "hotline classes", "dispute types")
 
 
 def test_132_items_ship_of_which_citizens_may_choose_a_hundred_without_proof():
     chosen = [item for item in ITEMS if item.citizen]
-    assert len(ITEMS) == 132
+    assert len(ITEMS) == len(BY_CODE) == 132
     assert len(chosen) >= 100
     assert all(item.evidence_at_report == 0 and item.attribute_schema is None for item in chosen)
+
+
+def test_what_citizens_choose_comes_from_public_lists_and_says_from_which():
+    drawn = [item for item in ITEMS if any(name in item.source for name in PUBLIC_LISTS)]
+    assert len(drawn) >= 115
+    own = {item.code for item in ITEMS if "made for this product" in item.source}
+    assert own == BY_CODE.keys() - {item.code for item in drawn}
+    assert {item.code for item in ITEMS if item.citizen} & own <= {"G001"}
 
 
 def test_every_item_has_its_source_its_limits_and_selectors_that_are_understood():
     for item in ITEMS:
         assert item.source
+        assert faults(item) == []
         assert all(parse_selectors(each) for each in (item.lead, *item.assistants))
         for severity, limits in item.limits.items():
             read = [limit for clock in CLOCKS if (limit := limits.of(clock)) is not None]
@@ -34,20 +48,24 @@ def test_every_item_has_its_source_its_limits_and_selectors_that_are_understood(
                 assert {limit.unit for limit in pressing} == {Unit.MINUTE}
 
 
-def test_the_file_reads_back_what_was_written():
-    assert catalogue_files.read_csv(catalogue_files.write_csv(ITEMS)).bad == []
+def test_a_call_for_help_is_critical_and_a_joint_inspection_is_there():
+    assert BY_CODE["SOS"].severity is Severity.CRITICAL
+    assert not BY_CODE["SOS"].citizen
+    assert (BY_CODE["J001"].name, BY_CODE["J001"].citizen) == ("联合检查", False)
 
 
-def test_every_bad_cell_of_a_file_is_reported_with_row_and_column():
-    text = catalogue_files.write_csv(ITEMS[:3]).replace("E0102,暴露垃圾", ",暴露垃圾").replace("2 work_day", "2 days")
-    bad = catalogue_files.read_csv(text).bad
-    assert {(each.row, each.column) for each in bad} >= {(3, "code"), (2, "routine_verify")}
-    assert all(all(each.why) for each in bad)
+def test_the_limits_of_the_public_standard_are_kept_with_their_stages():
+    unlawful = BY_CODE["E0101"].clocks(Severity.ROUTINE)
+    assert [(stage.name, stage.limit) for stage in unlawful.stages] == [
+        ("停工", "4 work_hour"),
+        ("处罚", "7 work_day"),
+        ("拆除", "20 work_day"),
+    ]
+    assert BY_CODE["E0102"].clocks(Severity.ROUTINE).handle == "4 work_hour"
 
 
-def test_a_code_that_occurs_twice_is_reported():
-    bad = catalogue_files.read_csv(catalogue_files.write_csv([ITEMS[0], ITEMS[0]])).bad
-    assert [(each.row, each.column) for each in bad] == [(3, "code")]
+def test_every_item_has_words_people_use_for_it():
+    assert [item.code for item in ITEMS if not item.aliases] == []
 
 
 @pytest.mark.parametrize(("days", "version"), [(-1, 1), (0, 2), (5, 2), (9, 3), (20, None)])
@@ -64,3 +82,8 @@ def test_the_version_in_force_is_the_newest_that_has_begun(days: int, version: i
     found = have.at(first.code, stage.NOW + timedelta(days=days))
     assert (found.version if found else None) == version
     assert have.version(first.code, 1) == first
+
+
+def test_the_file_of_items_has_the_columns_an_export_has():
+    header = next(csv.reader(Path(catalogue_files.SHIPPED).open(encoding="utf-8")))
+    assert tuple(header) == catalogue_files.COLUMNS
