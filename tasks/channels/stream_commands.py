@@ -47,6 +47,14 @@ class _Reader(Struct, frozen=True):
     source: str | None
 
 
+class _Read(Struct, frozen=True):
+    """What was read for a reader, how far, and whether there may be more at once."""
+
+    seen: tuple[Placed, ...]
+    reached: int
+    more: bool
+
+
 _open: set[asyncio.Event] = set()
 """What ends each open stream of this process."""
 
@@ -82,11 +90,9 @@ async def page(actor: Actor, after: int, limit: int, now: datetime) -> EventPage
     async with db.transaction(actor.district):
         reader = await _reader(actor)
         await _check_whole(after)
-        found = await stream_store.after(after, reader.source, limit)
-        seen = await _seen(reader, found, now)
-    last = found[-1].position if found else after
-    events = tuple(stream_events.cloud_event(each.entry, actor.district) for each in seen)
-    return EventPage(events=events, after=last, more=len(found) == limit)
+        read = await _read(reader, after, limit, now)
+    events = tuple(stream_events.cloud_event(each.entry, actor.district) for each in read.seen)
+    return EventPage(events=events, after=read.reached, more=read.more)
 
 
 async def _reader(actor: Actor) -> _Reader:
@@ -94,6 +100,15 @@ async def _reader(actor: Actor) -> _Reader:
     if actor.kind != "machine":
         return _Reader(actor, None)
     return _Reader(actor, await identity.key_source(actor.id) or "")
+
+
+async def _read(reader: _Reader, after: int, limit: int, now: datetime) -> _Read:
+    """Read on: to the last event found, or to the stream's end where nothing more is for this reader."""
+    end = (await stream_store.head()).position  # before the events: none up to there comes later
+    found = await stream_store.after(after, reader.source, limit)
+    last = found[-1].position if found else after
+    more = len(found) == limit
+    return _Read(tuple(await _seen(reader, found, now)), last if more else max(last, end), more)
 
 
 async def _check_whole(after: int) -> None:
@@ -104,7 +119,7 @@ async def _check_whole(after: int) -> None:
 
 async def _seen(reader: _Reader, found: Sequence[Placed], now: datetime) -> list[Placed]:
     """Return those the reader may see: a machine all of its source, people those of cases within their reach."""
-    if reader.source is not None or not found:
+    if reader.source is not None or not found or scope.reach(reader.actor, ACTION).everything:
         return list(found)
     mine = await queries.visible([each.entry.case_id for each in found], ACTION, reader.actor, now)
     return [each for each in found if each.entry.case_id in mine]
@@ -131,8 +146,8 @@ async def _events(reader: _Reader, after: int, now: datetime) -> AsyncGenerator[
     try:
         yield b"retry: 3000\n\n"
         while loop.time() < began + LIFE_SECONDS and not stop.is_set():
-            found, text = await _next(reader, after, now + timedelta(seconds=loop.time() - began))
-            after = found[-1].position if found else after
+            read = await _next(reader, after, now + timedelta(seconds=loop.time() - began))
+            after, text = read.reached, _text(read, reader.actor.district)
             if not text and loop.time() >= beat:
                 if not await _still_signed_in(reader.actor):
                     return
@@ -140,7 +155,7 @@ async def _events(reader: _Reader, after: int, now: datetime) -> AsyncGenerator[
             if text:
                 yield text
                 beat = loop.time() + HEARTBEAT_SECONDS
-            if len(found) < AT_A_TIME:
+            if not read.more:
                 await _pause(stop)
     finally:
         _open.discard(stop)
@@ -159,15 +174,18 @@ async def _still_signed_in(actor: Actor) -> bool:
     return actor.session is None or any(each.id == actor.session for each in await identity.sessions(actor))
 
 
-async def _next(reader: _Reader, after: int, now: datetime) -> tuple[list[Placed], bytes]:
+async def _next(reader: _Reader, after: int, now: datetime) -> _Read:
     district = reader.actor.district
     async with db.transaction(district):
         await stream_store.place()
     async with db.transaction(district):
-        found = await stream_store.after(after, reader.source, AT_A_TIME)
-        seen = await _seen(reader, found, now)
-    sent = [stream_events.server_sent(each.position, stream_events.cloud_event(each.entry, district)) for each in seen]
-    return found, b"".join(sent)
+        return await _read(reader, after, AT_A_TIME, now)
+
+
+def _text(read: _Read, district: str) -> bytes:
+    return b"".join(
+        stream_events.server_sent(each.position, stream_events.cloud_event(each.entry, district)) for each in read.seen
+    )
 
 
 async def tidy(district: str, now: datetime) -> None:

@@ -29,8 +29,12 @@ logger = logging.getLogger("zjw.webhooks")
 POLL_SECONDS = 0.5
 AT_ONCE = 8
 """Requests under way to one receiver, of one worker."""
+WINDOW = 32
+"""Deliveries in hand of one receiver, under way or next."""
+LINGER_SECONDS = 0.5
+"""How long what is done may wait for more to be written down with it."""
 LEASE = timedelta(seconds=60)
-"""Several times as long as a try takes."""
+"""Longer than the last one in hand can take: 32, 8 at a time, 10 s each."""
 MOST_READ = 65_536
 
 
@@ -73,7 +77,7 @@ def client() -> httpx.AsyncClient:
         verify=_tls(),
         trust_env=False,
         follow_redirects=False,
-        timeout=_policy.timeout_seconds,
+        timeout=None,  # each try has one limit for all of it
         limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE),
     )
 
@@ -181,25 +185,34 @@ async def send(district: str, webhook: UUID, clock: Clock) -> int:
     """Send what is due to one receiver until nothing is, several at a time; return how many it took."""
     flying: dict[asyncio.Task[Settled], Claimed] = {}
     settled: list[Settled] = []
-    taken = 0
+    taken, gate = 0, asyncio.Semaphore(AT_ONCE)
     async with client() as http:
         try:
             while True:
-                now, room = clock(), AT_ONCE - len(flying)
+                now, room = clock(), WINDOW - len(flying)
                 async with db.transaction(district):
                     await webhook_store.settle(webhook, settled, now)
                     claimed = await webhook_store.claim(webhook, new_id(), now, now + LEASE, room)
                 for each in claimed:
-                    flying[asyncio.create_task(_try(district, webhook, each, http, clock))] = each
+                    flying[asyncio.create_task(_try(district, webhook, each, http, gate, clock))] = each
                 if not flying:
                     return taken
-                done, _ = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
-                settled = [task.result() for task in done]
+                settled = await _landed(flying)
                 taken += sum(each.state == "delivered" for each in settled)
-                for task in done:
-                    del flying[task]
         finally:
             await _give_back(district, flying)
+
+
+async def _landed(flying: dict["asyncio.Task[Settled]", Claimed]) -> list[Settled]:
+    """Wait until half of what is in hand is done, or some of it for a while; take it out and return it."""
+    done: set[asyncio.Task[Settled]] = set()
+    ends = asyncio.get_running_loop().time() + LINGER_SECONDS
+    while not done or (len(flying) - len(done) > WINDOW // 2 and asyncio.get_running_loop().time() < ends):
+        await asyncio.wait(flying.keys() - done, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
+        done = {task for task in flying if task.done()}
+    for task in done:
+        del flying[task]
+    return [task.result() for task in done]
 
 
 async def _give_back(district: str, flying: dict["asyncio.Task[Settled]", Claimed]) -> None:
@@ -212,7 +225,9 @@ async def _give_back(district: str, flying: dict["asyncio.Task[Settled]", Claime
         await webhook_store.release(list(flying.values()))
 
 
-async def _try(district: str, webhook: UUID, claimed: Claimed, http: httpx.AsyncClient, clock: Clock) -> Settled:
+async def _try(
+    district: str, webhook: UUID, claimed: Claimed, http: httpx.AsyncClient, gate: asyncio.Semaphore, clock: Clock
+) -> Settled:
     letter = Letter(
         url=claimed.url,
         secret=cipher.open_(claimed.secret),
@@ -220,7 +235,8 @@ async def _try(district: str, webhook: UUID, claimed: Claimed, http: httpx.Async
         nonce=f"{claimed.id}-{claimed.lease}",
         event=stream_events.cloud_event(claimed.entry, district),
     )
-    answer = await post(letter, http, clock())
+    async with gate:
+        answer = await post(letter, http, clock())
     settled = webhooks.judge(claimed, answer, clock(), random.random())
     if settled.state != "delivered":
         extra = {"webhook": str(webhook), "event": str(claimed.entry.event_id), "tries": claimed.attempts}

@@ -5,8 +5,12 @@ from collections import defaultdict
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import httpx
+import pytest
+
 from app.identity import keys
 from app.kernel import db
+from app.worker import delivery
 from tasks.channels import stream_commands, webhook_commands, webhook_sending
 from tasks.channels.webhook_commands import Replay
 from tasks.channels.webhook_sending import Policy
@@ -14,6 +18,7 @@ from tasks.channels.webhooks import LIFE, LONGEST_WAIT
 from tests.tasks.cases import stage
 from tests.tasks.channels import receivers as r
 from tests.tasks.channels.receivers import CENTRE, NOW, Receiver
+from tests.tools import people
 
 HOUR = timedelta(hours=1)
 
@@ -176,8 +181,9 @@ async def test_later_events_that_reach_the_worker_first_are_not_sent_first(commi
 
 
 async def test_two_senders_keep_the_order_of_every_case_and_send_nothing_twice(
-    committed: str, receiver: Receiver
+    committed: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(webhook_sending, "WINDOW", 4)  # so that there is enough for both
     await r.hook(receiver.url)
     cases = [uuid4() for _ in range(12)]
     for version in range(1, 7):
@@ -317,3 +323,35 @@ async def test_what_is_over_is_kept_for_thirty_days(committed: str, receiver: Re
     assert await r.rows("state") == [("waiting",)]
     async with db.transaction(stage.DISTRICT):
         assert await db.fetchval("select count(*) from case_stream") == 1
+
+
+async def test_the_router_does_not_wait_for_any_receiver(
+    committed: str, receiver: Receiver, http: httpx.AsyncClient
+) -> None:
+    await r.hook(f"{receiver.url}/slow", source="citizen")
+    receiver.hanging.add("/slow")
+    citizen = await people.sign_in_citizen(committed)
+    made: list[str] = []
+
+    async def submit() -> None:
+        wish = {"text": "路灯不亮（演示）", "address": "演示路 1 号"}
+        answer = await http.post("/v1/citizen/requests", json=wish, headers=citizen.headers)
+        assert answer.status_code == 201, answer.text
+        made.append(answer.json()["id"])
+
+    await submit()
+    async with db.transaction(committed):
+        waiting = await db.fetch("select event_id from outbox where type in ('CaseOpened', 'CaseMoved')")
+    assert receiver.got == []  # the request itself posts nothing
+    for row in waiting:
+        await delivery.deliver(committed, row["event_id"], lambda: NOW)
+    sending = asyncio.create_task(r.send(NOW))
+    await receiver.came.wait()
+    async with asyncio.timeout(5):  # half of what a try may take
+        await submit()
+        text = {"text": "补充：在路口（演示）"}
+        added = await http.post(f"/v1/citizen/requests/{made[0]}/add", json=text, headers=citizen.headers)
+        assert added.status_code == 200, added.text  # the very case whose event hangs
+    assert not sending.done()
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
