@@ -26,11 +26,15 @@ async def items(now: datetime) -> list[Item]:
     return [item for item in present if item.citizen]
 
 
-_COLUMNS = (
+_PAGE = (
     "select c.id, c.number, c.state, c.item, c.item_version, c.description, c.address, c.lon, c.lat, c.received_at,"
-    " coalesce(c.updated_at, c.received_at) as updated_at, coalesce(c.total_due, l.handle_due) as due_at, c.looked_at,"
-    " coalesce(l.organisation, c.last_lead) as lead from cases c left join lateral (select organisation, handle_due"
-    " from case_leg where case_id = c.id and kind = 'root' order by ordinal desc limit 1) l on true"
+    " coalesce(c.updated_at, c.received_at) as updated_at, c.total_due, c.looked_at, c.last_lead from cases c"
+)
+_WITH_LEAD = (
+    "select c.id, c.number, c.state, c.item, c.item_version, c.description, c.address, c.lon, c.lat, c.received_at,"
+    " c.updated_at, coalesce(c.total_due, l.handle_due) as due_at, c.looked_at, coalesce(l.organisation, c.last_lead)"
+    " as lead from ({}) c left join lateral (select organisation, handle_due from case_leg where case_id = c.id and"
+    " kind = 'root' order by ordinal desc limit 1) l on true order by {}"
 )
 _SIMPLE = {
     "numbers": "c.number = any({}::text[])",
@@ -64,7 +68,8 @@ async def cases(asked: Asked, limit: int, offset: int = 0) -> list[PublishedCase
     where, arguments = _where(asked)
     order = "c.updated_at, c.id" if asked.updated_after is not None else "c.received_at desc, c.id desc"
     n = len(arguments)
-    sql = f"{_COLUMNS} where {where} order by {order} limit ${n + 1} offset ${n + 2}"
+    page = f"{_PAGE} where {where} order by {order} limit ${n + 1} offset ${n + 2}"
+    sql = _WITH_LEAD.format(page, order)
     return [msgspec.convert(dict(row), PublishedCase) for row in await db.fetch(sql, *arguments, limit, offset)]
 
 

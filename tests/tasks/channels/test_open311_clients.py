@@ -15,6 +15,7 @@ import requests
 import uvicorn
 from georeport import GeoReport
 from litestar import Litestar
+from redis.asyncio import Redis
 
 from app.identity import commands as identity
 from app.kernel import clock
@@ -24,7 +25,7 @@ WASTE = "E0102"  # 暴露垃圾
 
 
 @pytest_asyncio.fixture
-async def base(app: Litestar, committed: str) -> AsyncIterator[str]:
+async def base(app: Litestar, redis: Redis, committed: str) -> AsyncIterator[str]:
     """The address of the interface on a real server, with the made-up town."""
     await town.commit(committed)
     listener = socket.create_server(("127.0.0.1", 0))
