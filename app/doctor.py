@@ -137,8 +137,8 @@ async def _holidays(given: Settings, now: datetime) -> list[Finding]:
     if last < now.year:
         remedy = "Working hours of this year are not known: upgrade the package chinesecalendar."
         return [Finding("holidays", "bad", f"known to the end of {last}", remedy)]
-    if last == now.year and now.month == 12:
-        remedy = "Upgrade the package chinesecalendar before the new year."
+    if last == now.year and now.month >= 11:  # deadlines reach into the new year by then
+        remedy = "Upgrade the package chinesecalendar, or import the next year with `zjw calendar import`."
         return [Finding("holidays", "warning", f"known to the end of {last}", remedy)]
     return [Finding("holidays", "ok", f"known to the end of {last}")]
 

@@ -35,9 +35,9 @@ from scoring.teams import api as scoring_api
 from scoring.teams import commands as scoring
 from scoring.teams import period_commands as scoring_periods
 from tasks.cases import api as cases_api
-from tasks.cases import catalogue_api, difficult_api, hashing, rules_api, suggestion_commands, sweeping, trail
+from tasks.cases import calendar_api, catalogue_api, difficult_api, hashing, rules_api, suggestion_commands, sweeping, trail
 from tasks.cases import privacy_commands as cases_privacy
-from tasks.cases.events import CaseClosed, CaseMoved, CaseOpened
+from tasks.cases.events import CaseClosed, CaseMoved, CaseOpened, LegEscalated
 from tasks.channels import api as channels_api
 from tasks.channels import (
     bulk_api,
@@ -67,6 +67,7 @@ ROUTES: list[Any] = [
     *sso_api.routes,
     *grid_api.routes,
     *cases_api.routes,
+    *calendar_api.routes,
     *catalogue_api.routes,
     *difficult_api.routes,
     *rules_api.routes,
@@ -103,6 +104,7 @@ SUBSCRIBERS: dict[type[Event], dict[str, Subscriber | Slow]] = {
     ReadingsRecorded: {"sensing.evaluate": sensing_watch.on_readings},
     CaseOpened: {"notices.tell": notices.on_case, "stream.keep": stream_commands.on_case},
     CaseMoved: {"notices.tell": notices.on_case, "stream.keep": stream_commands.on_case},
+    LegEscalated: {"notices.tell": notices.on_escalated},
     CaseClosed: {"stream.keep": stream_commands.on_case},
     CitizenErased: {"notices.erase": notices_privacy.on_erased},
     ImportQueued: {"channels.import": Slow(bulk_commands.on_queued)},
@@ -117,6 +119,7 @@ SCHEDULES: dict[str, tuple[timedelta, Job]] = {
     "answers.tidy": (timedelta(hours=1), answers.tidy),
     "media.sweep": (timedelta(minutes=10), upload_commands.sweep),
     "cases.sweep": (timedelta(minutes=1), sweeping.sweep),
+    "cases.calendar": (timedelta(minutes=5), sweeping.recompute),
     "cases.daily_root": (timedelta(hours=1), trail.seal_day),
     "cases.count_words": (timedelta(hours=1), suggestion_commands.count_words),
     "sensing.sweep": (timedelta(seconds=2), sensing_watch.sweep),

@@ -6,6 +6,7 @@ import click
 
 COMMANDS: dict[str, str] = {
     "backup": "backup",
+    "calendar": "calendar",
     "cases": "cases",
     "catalogue": "catalogue",
     "crs": "crs",

@@ -103,7 +103,7 @@ async def _route(
         complained_about=frozenset(described.complained_about),
     )
     return routing.route(
-        case, have.rules if rules is None else rules, directory, at, deadlines.national(), every=True
+        case, have.rules if rules is None else rules, directory, at, have.calendar, every=True
     ), directory
 
 

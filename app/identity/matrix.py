@@ -56,6 +56,13 @@ case.act            org   org   org   org   area  -     org   all   -     -     
 case.stream         area  org   area  area  area  area  org   all   -     -     -
 case.contact        -     org   org   org   area  -     org   all   -     -     -
 case.import         -     -     -     -     area  -     -     all   -     -     -
+case.claim          org   org   org   org   area  -     org   all   -     -     -
+case.export         -     -     -     area  area  area  org   all   -     -     -
+figure.read         -     -     area  area  area  area  org   all   -     -     -
+queue.read          org   org   org   org   org   org   org   org   -     -     -
+queue.write         own   own   org   org   org   own   org   org   -     -     -
+template.read       org   org   org   org   org   org   org   all   -     -     -
+template.manage     -     -     -     org   org   -     org   all   -     -     -
 push.send           -     -     -     -     -     -     -     -     -     -     -
 push.sandbox        -     -     -     -     -     -     -     -     -     -     -
 source.read         -     -     -     -     -     -     -     all   -     -     -
@@ -64,6 +71,9 @@ item.read           all   all   all   all   all   all   all   all   -     -     
 item.manage         -     -     -     -     -     -     -     all   -     -     -
 difficult.read      -     -     all   all   all   all   all   all   -     -     -
 difficult.manage    -     -     -     -     -     -     -     all   -     -     -
+calendar.read       all   all   all   all   all   all   all   all   -     -     -
+calendar.manage     -     -     -     -     -     -     -     all   -     -     -
+loop.read           -     -     -     area  area  area  -     all   -     -     -
 rule.read           -     -     -     -     -     -     -     all   -     -     -
 rule.manage         -     -     -     -     -     -     -     all   -     -     -
 household.read      area  area  area  area  area  area  -     all   -     -     -

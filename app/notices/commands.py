@@ -20,7 +20,7 @@ from app.notices.store import Address, NoticeView, Out
 from app.notices.wording import Channel, Wanted
 from grid import facts as grid
 from tasks.cases import queries
-from tasks.cases.events import CaseMoved, CaseOpened
+from tasks.cases.events import CaseMoved, CaseOpened, LegEscalated
 from tasks.cases.problems import CaseNotFound
 from tasks.channels import commands as channels
 from tasks.channels import mini_program
@@ -66,6 +66,16 @@ async def on_case(event: CaseOpened | CaseMoved, now: datetime) -> None:
         return
     centre = (await grid.directory(now)).centre()
     await _make(wording.wanted(event, case, None if centre is None else centre.id), now)
+
+
+async def on_escalated(event: LegEscalated, now: datetime) -> None:
+    """Tell whom an item's ladder names of a turn that is late, in the caller's transaction; once each."""
+    actor = system(db.current().district or "", "notices")
+    try:
+        case = await queries.case(event.case, actor, now)
+    except CaseNotFound:
+        return
+    await _make(wording.escalated(event, case), now)
 
 
 async def _make(wanted: Sequence[Wanted], now: datetime) -> None:

@@ -1,13 +1,13 @@
 """Which event tells whom what, and through which channels: no word but number, state and organisation; pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from msgspec import Struct
 
-from tasks.cases.events import CaseMoved, CaseOpened
+from tasks.cases.events import CaseMoved, CaseOpened, LegEscalated
 from tasks.cases.model import STATE_WORDS, State
 from tasks.cases.views import CaseView, LegView
 
@@ -28,6 +28,12 @@ class Kind(StrEnum):
     DISPUTED = "disputed"
     URGED = "urged"
     OVERDUE = "overdue"
+    SUPERVISED = "supervised"
+    RELEASED = "released"
+    REPLIED = "replied"
+    ESCALATED = "escalated"
+    TO_VERIFY = "to_verify"
+    REQUESTED = "requested"
     REJECTED = "rejected"
     CALLING_BACK = "calling_back"
     CLOSED = "closed"
@@ -60,7 +66,7 @@ _LEG_WORDS = {
     "inner": ("已下派{0}，请签收", "delegated to {0}; please sign for it"),
     "root": ("已指派{0}，请签收", "assigned to {0}; please sign for it"),
 }
-_RINGING = frozenset({Kind.URGED, Kind.OVERDUE, Kind.DISPUTED})
+_RINGING = frozenset({Kind.URGED, Kind.OVERDUE, Kind.SUPERVISED, Kind.DISPUTED})
 """What is pressing enough for a text message, critical or not."""
 
 
@@ -68,7 +74,7 @@ def matters(event: CaseOpened | CaseMoved) -> bool:
     """Say whether anybody might be told; saves the look at the case for most steps."""
     if isinstance(event, CaseOpened):
         return event.lead is not None
-    return event.command in _GIVING | {"returned", "urged"} or _arrived(event)
+    return event.command in _GIVING | {"returned", *_TOLD} or _arrived(event)
 
 
 def wanted(event: CaseOpened | CaseMoved, case: CaseView, centre: UUID | None) -> list[Wanted]:
@@ -78,8 +84,8 @@ def wanted(event: CaseOpened | CaseMoved, case: CaseView, centre: UUID | None) -
         leg = next((each for each in case.legs if each.id == event.leg), None)
         if leg is not None and event.command == "returned":
             found += _returned(event, case, leg, centre)
-        elif leg is not None and event.command == "urged":
-            found += _urged(event, case, leg)
+        elif leg is not None and event.command in _TOLD:
+            found += _TOLD[event.command](event, case, leg)
         if event.reporter is not None and _arrived(event):
             kind, zh, en = TO_REPORTER[event.state]
             found.append(_notice(event, case, event.reporter, kind, str(event.version), zh, en))
@@ -152,3 +158,64 @@ def _urged(event: CaseMoved, case: CaseView, leg: LegView) -> Iterator[Wanted]:
         if recipient is not None:
             words = f"{zh}（{state_zh}）", f"{en} ({state_en})"
             yield _notice(event, case, recipient, kind, f"{leg.id}:{event.version}", *words)
+
+
+def _supervised(event: CaseMoved, case: CaseView, leg: LegView) -> Iterator[Wanted]:
+    """Tell the holder of the turn that a written reply is due."""
+    level = leg.supervision_level or 1
+    for recipient in (leg.organisation, leg.handler):
+        if recipient is not None:
+            words = f"{level} 级督办，请书面回复", f"under supervision, level {level}; a written reply is due"
+            yield _notice(event, case, recipient, Kind.SUPERVISED, f"{leg.id}:{event.version}", *words)
+
+
+def _replied(event: CaseMoved, case: CaseView, leg: LegView) -> Iterator[Wanted]:
+    """Tell who gave the turn out that it was answered."""
+    above = leg.assigner or case.desk
+    if above is not None:
+        words = f"{leg.organisation_name}已回复催办督办", f"{leg.organisation_name} has answered"
+        yield _notice(event, case, above, Kind.REPLIED, f"{leg.id}:{event.version}", *words)
+
+
+def _released(event: CaseMoved, case: CaseView, leg: LegView) -> Iterator[Wanted]:
+    yield _notice(
+        event, case, leg.organisation, Kind.RELEASED, f"{leg.id}:{event.version}", "督办已解除", "supervision has ended"
+    )
+
+
+_TOLD: dict[str, Callable[[CaseMoved, CaseView, LegView], Iterator[Wanted]]] = {
+    "urged": _urged,
+    "supervised": _supervised,
+    "replied": _replied,
+    "released": _released,
+}
+"""Commands of watching a turn, and whom they tell."""
+
+_ESCALATED: dict[str, tuple[Kind, str, str]] = {
+    "remind": (Kind.TO_VERIFY, "核查已超期，请尽快核查", "verification is overdue; please verify"),
+    "request": (Kind.REQUESTED, "{0}的延期或挂起申请待批", "a request of {0} waits for a decision"),
+    "urge": (Kind.ESCALATED, "{0}办理滞后，已催办", "{0} is late and was urged"),
+    "supervise": (Kind.ESCALATED, "{0}办理滞后，已督办", "{0} is late and under supervision"),
+    "notify": (Kind.ESCALATED, "{0}办理滞后，请关注", "{0} is late; please see to it"),
+}
+
+
+def escalated(event: LegEscalated, case: CaseView) -> list[Wanted]:
+    """Return the notices for whom an item's ladder names besides whose turn it is."""
+    leg = next((each for each in case.legs if each.id == event.leg), None)
+    name = "" if leg is None else leg.organisation_name
+    what = "request" if event.step.startswith("request") else event.what.split(":")[0]
+    kind, zh, en = _ESCALATED[what]
+    return [
+        Wanted(
+            recipient=recipient,
+            kind=kind,
+            about=event.case,
+            step=f"{event.leg or event.case}:{event.step}",
+            number=event.number,
+            zh=zh.format(name),
+            en=en.format(name),
+            critical=case.severity == "critical",
+        )
+        for recipient in event.recipients
+    ]

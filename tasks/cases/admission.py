@@ -12,7 +12,6 @@ from grid import facts as grid_facts
 from grid.cells import Located
 from tasks.cases import (
     attributes,
-    deadlines,
     duplicates,
     evidence,
     hashing,
@@ -46,7 +45,7 @@ async def open_all(
         [r.source for r in external],
         [r.external_id or "" for r in external],
     )
-    have = await reference.of(known.catalogue, known.rules)
+    have = await reference.of(known)
     _check(reports, have, actor, now)
     await _hold_parents(reports, actor, now)
     fresh = duplicates.first_of_each([r for r in reports if _existing(r, known) is None])
@@ -56,7 +55,7 @@ async def open_all(
         now=now,
         directory=await grid_facts.directory(now),
         rules=have.rules,
-        calendar=deadlines.national(),
+        calendar=have.calendar,
         makers=hashing.makers(),
     )
     names = await numbers.take(actor.district, len(fresh), now) if fresh else []

@@ -43,6 +43,12 @@ def recompute(s: Situation, _: o.Recompute, step: CaseStep) -> Change:
     return Change(case=case, legs=legs, body={"handle_due": dues, "total_due": l.text_of(case.total_due)})
 
 
+def moves(s: Situation) -> bool:
+    """Tell whether reckoning again moves any due of a case."""
+    case = replace(s.case, **_dues(s))
+    return case != s.case or any(s.find(leg.id) != leg for leg in l.reckon_all(s, case))
+
+
 def _placed(case: Case, place: Moved | None, district: str) -> Case:
     if place is None:
         return case
@@ -54,7 +60,7 @@ def _dues(s: Situation) -> dict[str, Any]:
     """Return the case's own dues that run now, from where they began."""
     case = s.case
     found: dict[str, Any] = {}
-    if case.clock_from is not None:
+    if case.clock_from is not None and not case.solved_at_once:
         found["total_due"] = s.due_of("total", case.clock_from)
     if case.state is State.HANDLED and case.handled_at is not None and case.verifier is None:
         found["verify_due"] = s.due_of("verify", case.handled_at)

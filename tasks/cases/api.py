@@ -229,7 +229,8 @@ def _route(order: type[o.Order]) -> Any:
     return post(path, opt=ACT, tags=["case commands"], status_code=200, operation_id=give.__name__)(give)
 
 
-COMMANDS = tuple(each for each in (*o.CASE_ORDERS, *o.LEG_ORDERS) if each not in (o.CloseUnrated, o.Tell))
+_SYSTEMS = (o.CloseUnrated, o.Signal, o.TakeIn, o.Recompute, o.Remind, o.Notify)
+COMMANDS = tuple(each for each in (*o.CASE_ORDERS, *o.LEG_ORDERS) if each not in _SYSTEMS)
 """Commands people give; the others are the system's alone."""
 
 routes: list[Any] = [

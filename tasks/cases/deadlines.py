@@ -264,3 +264,17 @@ def reaches(start: datetime, limit: Limit, part: float, calendar: Calendar, paus
     """Return the earliest instant at which `part` (0–1) of the limit is used: when to urge."""
     amount = total(start, limit, calendar) * part
     return _consume(start.astimezone(UTC), amount, limit.unit.working, calendar, merge_pauses(pauses, start))
+
+
+def part_of(
+    start: datetime, due_at: datetime, part: float, unit: Unit, calendar: Calendar, pauses: Sequence[Span] = ()
+) -> datetime:
+    """Return the earliest instant at which `part` (0–1) of the time counted between a start and a due has passed.
+
+    As `reaches`, for a due that was extended or cut short; one without counted time before it counts day and night.
+    """
+    begin, stops = start.astimezone(UTC), merge_pauses(pauses, start)
+    given = _measure(begin, due_at, unit.working, calendar, stops)
+    if not given:
+        return begin + (due_at - begin) * part
+    return _consume(begin, given * part, unit.working, calendar, stops)

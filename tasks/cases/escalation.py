@@ -1,16 +1,20 @@
 """The escalation ladder of an item as data: when → whom → what; what a rung may say and how it is read; pure."""
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
 
 from tasks.cases.deadlines import Limit, parse_limit
 
-CLOCKS = ("sign", "arrive", "handle")
-"""The clocks of a leg that a rung can hang on."""
-WHOM = ("organisation", "assigner", "desk", "town", "centre")
-"""Whom a rung reaches: whose turn it is, who gave the turn, the case's desk, the town of the place, the centre."""
+CLOCKS = ("sign", "arrive", "handle", "stage", "request")
+"""The clocks of a leg that a rung can hang on: every named stage has its own; `request` is an application waiting."""
+WHOM = ("organisation", "handler", "superior", "assigner", "desk", "town", "centre")
+"""Whom a rung reaches: whose turn it is, the person who handles it, the organisation above, who gave the turn, the
+
+case's desk, the centre of the town of the place (its manager reads that inbox), the district's centre.
+"""
 ACTS = ("urge", "notify", "supervise:1", "supervise:2", "supervise:3")
 """催办, a notice alone, or 督办 of a level."""
 
@@ -48,15 +52,20 @@ class When(Struct, frozen=True, kw_only=True):
 LADDER = (
     Escalation("sign 75%", "organisation", "urge"),
     Escalation("sign due", "organisation", "urge"),
+    Escalation("arrive due", "organisation", "urge"),
+    Escalation("stage 75%", "organisation", "urge"),
+    Escalation("stage due", "organisation", "urge"),
     Escalation("handle 75%", "organisation", "urge"),
     Escalation("handle due", "organisation", "urge"),
     Escalation("handle daily", "organisation", "urge"),
     Escalation("handle due + 3 work_day", "organisation", "supervise:1"),
     Escalation("urged 3", "organisation", "supervise:1"),
+    Escalation("request due", "assigner", "notify"),
 )
 """What holds for an item that says nothing else (cases.md §5)."""
 
 
+@lru_cache(256)
 def parse_when(text: str) -> When:
     """Read the moment of a rung; ValueError (zh / en) for anything else."""
     if found := _SHARE.fullmatch(text):

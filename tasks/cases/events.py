@@ -53,3 +53,18 @@ class CaseClosed(Event, frozen=True, kw_only=True):
     outcome: str | None
     rating: int | None
     version: int
+
+
+class LegEscalated(Event, frozen=True, kw_only=True):
+    """The sweep climbed a rung of an item's ladder, or reminded whoever verifies; `recipients`: desks and persons
+
+    who are told besides whose turn it is. `what`: `urge`, `notify`, `supervise:1`, …
+    """
+
+    case: UUID
+    number: str
+    leg: UUID | None
+    step: str
+    what: str
+    recipients: tuple[UUID, ...]
+    version: int

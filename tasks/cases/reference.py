@@ -1,41 +1,52 @@
-"""Catalogue and routing rules as each process keeps them: read again when their marks in the database change."""
+"""Catalogue, routing rules and calendar as each process keeps them: read again when their marks change."""
 
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from app.kernel import db
-from tasks.cases import catalogue_files, rules_files, rules_store, store
+from tasks.cases import calendars, catalogue_files, deadlines, rules_files, rules_store, store, supervision_store
+from tasks.cases.calendars import CalendarDocument
 from tasks.cases.catalogue import Catalogue
+from tasks.cases.deadlines import Calendar
 from tasks.cases.rules_compiled import RuleSet, read_rules
 
 
 class Reference(Struct, frozen=True):
-    """The catalogue (shipped items and the district's own versions) and the rules: its own, else those shipped."""
+    """The catalogue (shipped items and the district's own versions), the rules, and the district's calendar."""
 
     catalogue: Catalogue
     rules: RuleSet
+    calendar: Calendar
 
 
-_kept: dict[str, tuple[UUID | None, UUID | None, Reference]] = {}
+Marks = tuple[UUID | None, UUID | None, UUID | None]
+_kept: dict[str, tuple[Marks, Reference]] = {}
 _shipped = catalogue_files.shipped()
 _shipped_rules = read_rules(rules_files.shipped())
 
 
-async def of(catalogue_mark: UUID | None, rules_mark: UUID | None) -> Reference:
-    """Return catalogue and rules as of the marks just read in this transaction."""
-    district = db.current().district or ""
+async def of(known: store.Known) -> Reference:
+    """Return catalogue, rules and calendar as of the marks just read in this transaction."""
+    district, marks = db.current().district or "", (known.catalogue, known.rules, known.calendar)
     kept = _kept.get(district)
-    if kept is not None and kept[:2] == (catalogue_mark, rules_mark):
-        return kept[2]
-    own = await store.items() if catalogue_mark is not None else []
-    rules = _shipped_rules if rules_mark is None else read_rules(await rules_store.document())
-    fresh = Reference(Catalogue([*_shipped, *own]), rules)
-    _kept[district] = (catalogue_mark, rules_mark, fresh)
+    if kept is not None and kept[0] == marks:
+        return kept[1]
+    own = await store.items() if known.catalogue is not None else []
+    rules = _shipped_rules if known.rules is None else read_rules(await rules_store.document())
+    days = None if known.calendar is None else await supervision_store.calendar()
+    document = calendars.NOTHING if days is None else msgspec.convert(days.document, CalendarDocument)
+    fresh = Reference(Catalogue([*_shipped, *own]), rules, calendars.applied(deadlines.national(), document))
+    _kept[district] = (marks, fresh)
     return fresh
 
 
 async def present() -> Reference:
-    """Return catalogue and rules, reading the marks first."""
-    known = await store.known([], [], [])
-    return await of(known.catalogue, known.rules)
+    """Return catalogue, rules and calendar, reading the marks first."""
+    return await of(await store.known([], [], []))
+
+
+def calendar() -> Calendar:
+    """Return the calendar of this transaction's district as of the marks it has read: call `of` or `present` first."""
+    return _kept[db.current().district or ""][1].calendar

@@ -17,7 +17,6 @@ from grid import facts as grid_facts
 from grid.cells import Located
 from tasks.cases import (
     admission,
-    deadlines,
     facts,
     hashing,
     journal,
@@ -74,7 +73,7 @@ async def play(district: str, histories: Sequence[History], now: datetime) -> li
             now=history.at,
             directory=directory,
             rules=have.rules,
-            calendar=deadlines.national(),
+            calendar=have.calendar,
             makers=hashing.makers(),
         )
         place = None if history.report.place is None else next(located)

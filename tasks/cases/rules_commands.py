@@ -16,7 +16,7 @@ from app.kernel.actor import Actor
 from app.kernel.problem import Invalid, StaleVersion, invalid
 from grid import facts as grid_facts
 from grid.organisations import Directory
-from tasks.cases import deadlines, reference, rules_backtest, rules_checks, rules_files, rules_store
+from tasks.cases import reference, rules_backtest, rules_checks, rules_files, rules_store
 from tasks.cases.problems import OwnDraft, RulesNotFound
 from tasks.cases.rules import Rule, RuleError
 from tasks.cases.rules_backtest import BackTest, Progress
@@ -281,8 +281,7 @@ async def tried(
         have, directory = await reference.present(), await grid_facts.directory(now)
         if past:
             directory = directory.with_duty(await grid_facts.roster(past[-1].received_at, past[0].received_at))
-    calendar = deadlines.national()
     compared = await asyncio.to_thread(
-        rules_backtest.compare, past, rules, have.catalogue, directory, calendar, progress
+        rules_backtest.compare, past, rules, have.catalogue, directory, have.calendar, progress
     )
     return compared, directory

@@ -7,7 +7,7 @@ from app.identity.scope import Ownership
 from app.kernel.actor import Actor
 from app.kernel.ids import new_id
 from grid.organisations import Directory
-from tasks.cases import deadlines, lifecycle
+from tasks.cases import lifecycle, reference
 from tasks.cases.catalogue import Item
 from tasks.cases.model import Case, Leg
 from tasks.cases.situation import Situation
@@ -34,7 +34,7 @@ def situation(
         item=item,
         actor=actor,
         now=now,
-        calendar=deadlines.national(),
+        calendar=reference.calendar(),
         fresh=new_id,
         last_lead_now=None if last is None else last.id,
     )
@@ -43,4 +43,4 @@ def situation(
 def view_of(s: Situation, directory: Directory) -> CaseView:
     """Return the case as the actor of the situation sees it."""
     allowed = tuple(lifecycle.possible(s))
-    return case_view(s.case, s.legs, s.item, directory, allowed)
+    return case_view(s.case, s.legs, s.item, directory, s.calendar, allowed)

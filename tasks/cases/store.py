@@ -324,23 +324,6 @@ async def save(
     await db.fetchval(_SAVE, [case], list(legs), list(events), list(texts), list(commands), at)
 
 
-async def due_legs(now: datetime, limit: int) -> list[tuple[UUID, UUID]]:
-    """Return (case, leg) of legs the sweep has to look at: one indexed query."""
-    rows = await db.fetch(
-        "select l.case_id, l.id from case_leg l join cases c on c.id = l.case_id where l.next_urge_at <= $1"
-        " and c.state in ('assigned', 'handling') order by l.next_urge_at limit $2",
-        now,
-        limit,
-    )
-    return [(row[0], row[1]) for row in rows]
-
-
-async def waking(now: datetime, limit: int) -> list[tuple[UUID, str]]:
-    """Return (case, state) of cases whose own time has come."""
-    rows = await db.fetch("select id, state from cases where wake_at <= $1 order by wake_at limit $2", now, limit)
-    return [(row[0], row[1]) for row in rows]
-
-
 async def links(case_id: UUID) -> list[trace.Link]:
     """Return a case's trace in order."""
     rows = await db.fetch(

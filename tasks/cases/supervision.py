@@ -1,65 +1,139 @@
-"""Urging (催办): the rungs of a leg's ladder, at 75 % of a limit, at its due, then every working day; pure."""
+"""Urging (催办) and supervision (督办): the rungs of a leg's ladder, when each is reached and whom it reaches; pure."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
+from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from app.kernel.clock import SHANGHAI
-from tasks.cases.deadlines import Calendar, Limit, parse_limit, reaches
-from tasks.cases.model import Case, Leg, LegState, State
+from grid.organisations import Directory, Kind
+from tasks.cases import orders as o
+from tasks.cases.deadlines import Calendar, Span, Unit, due, parse_limit, part_of
+from tasks.cases.escalation import Escalation, When, parse_when
+from tasks.cases.model import Case, Leg, LegKind, LegState, State
 from tasks.cases.situation import Situation, clocks_of
 
-PART = 0.75
-"""The share of a limit after which the system first urges."""
-URGES_BEFORE_WATCH = 3
-"""Urged so often, a leg comes under supervision by itself."""
 MORNING = time(9)
 """When the daily urging of what is overdue goes out."""
+ANSWER_TO_REQUEST = parse_limit("1 work_day")
+"""How long an application for more time may wait before who decides on it is reminded."""
+_WORKED_ON = (LegState.UNSIGNED, LegState.SIGNED)
 
 
 class Rung(Struct, frozen=True, order=True):
-    """One moment of the ladder and its name."""
+    """One moment of a leg's ladder: what is done then, and whom it reaches. `key` is what keeps it from coming twice;
+
+    the daily ones have none, they are counted off by `Leg.urged_until`.
+    """
 
     at: datetime
     step: str
+    whom: str
+    what: str
+    key: str = ""
+
+    @property
+    def level(self) -> int:
+        """The level of supervision it asks for; 0 for none."""
+        return int(self.what.removeprefix("supervise:")) if self.what.startswith("supervise") else 0
 
 
-def _limit_rungs(
-    clock: str, start: datetime, limit: Limit | None, due_at: datetime | None, calendar: Calendar
-) -> list[Rung]:
-    if due_at is None:
-        return []
-    early = start + (due_at - start) * PART if limit is None else reaches(start, limit, PART, calendar)
-    return [Rung(min(early, due_at), f"{clock}-75"), Rung(due_at, f"{clock}-due")]
+class Running(Struct, frozen=True):
+    """A clock of a leg that still runs."""
+
+    name: str
+    """As the rungs name it, with the stage's name or the time of the application."""
+    start: datetime
+    due: datetime
+    unit: Unit
 
 
-def _daily(after: datetime, since: datetime, calendar: Calendar) -> Rung:
-    """Return the first working morning after both instants."""
-    moment = max(after, since).astimezone(SHANGHAI)
+def _unit(limit: str | None) -> Unit:
+    return Unit.MINUTE if limit is None else parse_limit(limit).unit
+
+
+def _present(leg: Leg) -> datetime | None:
+    return leg.attended_at if leg.kind is LegKind.ASSIST and leg.arrived_at is None else leg.arrived_at
+
+
+def running(s: Situation, leg: Leg) -> dict[str, list[Running]]:
+    """Return the clocks of a leg that still run, by what a ladder calls them."""
+    limits = clocks_of(s.item, s.case)
+    start = leg.assigned_at
+    found: dict[str, list[Running]] = {}
+    if leg.state is LegState.UNSIGNED and leg.sign_due is not None:
+        found["sign"] = [Running("sign", start, leg.sign_due, _unit(limits.sign))]
+    if leg.arrive_due is not None and _present(leg) is None:
+        found["arrive"] = [Running("arrive", start, leg.arrive_due, _unit(limits.arrive))]
+    if leg.handle_due is not None:
+        found["handle"] = [Running("handle", start, leg.handle_due, _unit(leg.handle_limit))]
+    found["stage"] = [
+        Running(f"stage {each.name}", start, each.due, _unit(each.limit)) for each in leg.stages if not each.done_at
+    ]
+    if leg.pending is not None and leg.pending.since is not None:
+        since = leg.pending.since
+        until = due(since, ANSWER_TO_REQUEST, s.calendar)
+        found["request"] = [Running(f"request {since.isoformat()}", since, until, ANSWER_TO_REQUEST.unit)]
+    return found
+
+
+def morning(after: datetime, calendar: Calendar) -> datetime:
+    """Return the first working morning after an instant."""
+    moment = after.astimezone(SHANGHAI)
     day = moment.date() if moment.time() < MORNING else moment.date() + timedelta(days=1)
     for _ in range(60):
         if calendar.hours(day):
             break
         day += timedelta(days=1)
-    return Rung(datetime.combine(day, MORNING, SHANGHAI), f"late-{day.isoformat()}")
+    return datetime.combine(day, MORNING, SHANGHAI)
+
+
+def _moment(when: When, clock: Running, calendar: Calendar, pauses: tuple[Span, ...]) -> datetime:
+    if when.moment == "share":
+        return min(part_of(clock.start, clock.due, when.share, clock.unit, calendar, pauses), clock.due)
+    return clock.due if when.after is None else due(clock.due, when.after, calendar, pauses)
+
+
+def _urged(rung: Escalation, when: When, leg: Leg) -> Iterator[Rung]:
+    if leg.urges >= when.times:
+        at = leg.urged_at or leg.assigned_at
+        yield Rung(at, rung.when, rung.whom, rung.what, f"{rung.when}>{rung.whom}>{rung.what}")
+
+
+def _daily(rung: Escalation, clock: Running, leg: Leg, calendar: Calendar) -> Rung:
+    at = morning(max(clock.due, leg.urged_until or leg.assigned_at), calendar)
+    return Rung(at, f"{clock.name} daily {at.date().isoformat()}", rung.whom, rung.what)
+
+
+def _of(rung: Escalation, s: Situation, leg: Leg, clocks: dict[str, list[Running]]) -> Iterator[Rung]:
+    when = parse_when(rung.when)
+    if when.moment == "urged":
+        yield from _urged(rung, when, leg)
+        return
+    pauses = (*s.case.pauses, *leg.pauses)
+    for clock in clocks.get(when.clock, ()):
+        if when.moment == "daily":
+            yield _daily(rung, clock, leg, s.calendar)
+            continue
+        step = clock.name + rung.when.removeprefix(when.clock)
+        key = f"{step}>{rung.whom}>{rung.what}"
+        if key not in leg.rungs:  # looked at before the reckoning, which costs more
+            yield Rung(_moment(when, clock, s.calendar, pauses), step, rung.whom, rung.what, key)
 
 
 def ladder(s: Situation, leg: Leg) -> list[Rung]:
-    """Return the rungs of a leg that are still ahead of what was urged, in order of time."""
-    if leg.state not in (LegState.UNSIGNED, LegState.SIGNED):
+    """Return the rungs of a leg that were not climbed yet, in order of time.
+
+    None once its work is handed in, nor while its case's clocks stand still. Under supervision the rungs that ask for no higher level are left out: nothing would change.
+    """
+    if leg.state not in _WORKED_ON or s.case.state not in (State.ASSIGNED, State.HANDLING):
         return []
-    rungs: list[Rung] = []
-    if leg.state is LegState.UNSIGNED:
-        rungs += _limit_rungs(
-            "sign", leg.assigned_at, clocks_of(s.item, s.case).of("sign"), leg.sign_due, s.calendar
-        )
-    plain = leg.handle_limit is not None and not (leg.extensions or leg.pauses or s.case.pauses)
-    limit = parse_limit(leg.handle_limit) if plain and leg.handle_limit else None
-    rungs += _limit_rungs("handle", leg.assigned_at, limit, leg.handle_due, s.calendar)
-    done = leg.urged_until or leg.assigned_at
-    if leg.handle_due is not None:
-        rungs.append(_daily(leg.handle_due, done, s.calendar))
-    return sorted(rung for rung in rungs if rung.at > done)
+    clocks = running(s, leg)
+    found = (rung for each in s.item.ladder for rung in _of(each, s, leg, clocks))
+    level = leg.supervision_level or 0
+    return sorted(rung for rung in found if rung.key not in leg.rungs and not 0 < rung.level <= level)
 
 
 def next_urge(s: Situation, leg: Leg) -> datetime | None:
@@ -68,14 +142,65 @@ def next_urge(s: Situation, leg: Leg) -> datetime | None:
     return ahead[0].at if ahead else None
 
 
-def due_rung(s: Situation, leg: Leg) -> Rung | None:
-    """Return the latest rung reached by `s.now`: after an outage one urging stands for all that were missed."""
-    reached = [rung for rung in ladder(s, leg) if rung.at <= s.now]
-    return reached[-1] if reached else None
+def reached(s: Situation, leg: Leg) -> list[Rung]:
+    """Return the rungs reached by `s.now`: after an outage one step stands for all of a kind that were missed."""
+    return [rung for rung in ladder(s, leg) if rung.at <= s.now]
 
 
-def wake_at(case: Case) -> datetime | None:
-    """Return when the sweep has something to do with the case itself."""
+def orders_of(rungs: Sequence[Rung], leg: Leg) -> list[o.LegOrder]:
+    """Return what the sweep does for rungs that are reached: one urging, one notice, one supervision at the most."""
+    found: list[o.LegOrder] = []
+    urges = [rung for rung in rungs if rung.what == "urge"]
+    told = [rung for rung in rungs if rung.what == "notify"]
+    level = max((rung.level for rung in rungs), default=0)
+    if urges:
+        found.append(o.Urge(leg=leg.id, step=urges[-1].step))
+    if told:
+        whom = tuple(dict.fromkeys(rung.whom for rung in told))
+        found.append(o.Notify(leg=leg.id, step=told[-1].step, whom=whom))
+    if level:
+        first = next(rung for rung in rungs if rung.level == level)
+        reason = f"按升级规则：{first.step} (by the item's ladder: {first.step})"
+        found.append(o.Supervise(leg=leg.id, level=level, reason=reason))
+    return found
+
+
+def climbed(s: Situation, leg: Leg, *what: str) -> tuple[str, ...]:
+    """Return the leg's rungs with those that are reached and do one of these things."""
+    keys = (rung.key for rung in reached(s, leg) if rung.key and rung.what.split(":")[0] in what)
+    return (*leg.rungs, *dict.fromkeys(keys))
+
+
+def released(s: Situation, leg: Leg) -> tuple[str, ...]:
+    """Return the leg's rungs at the end of its supervision: what led to it, at any level, does not lead there again."""
+    return climbed(s, replace(leg, supervision_level=None), "supervise")
+
+
+def wake_at(case: Case, calendar: Calendar) -> datetime | None:
+    """Return when the sweep has something to do with the case itself: verify late, call-back over, suspension over."""
+    if case.state is State.HANDLED and case.verify_due is not None:
+        past = case.reminded_until
+        return case.verify_due if past is None or past < case.verify_due else morning(past, calendar)
     if case.state is State.CALLING_BACK:
         return case.call_back_due
     return case.resume_at if case.state is State.SUSPENDED else None
+
+
+def recipient(whom: str, s: Situation, leg: Leg, directory: Directory) -> UUID | None:
+    """Return the desk or person one of `escalation.WHOM` stands for; None where there is nobody."""
+    if whom == "superior":
+        own = directory.get(leg.organisation)
+        return None if own is None else own.parent
+    if whom == "town":
+        town = None if s.case.town is None else directory.find(Kind.TOWN_CENTRE, s.case.town)
+        return None if town is None else town.id
+    if whom == "centre":
+        centre = directory.centre()
+        return None if centre is None else centre.id
+    plain = {"handler": leg.handler or leg.organisation, "assigner": s.assigner_of(leg), "desk": s.case.desk}
+    return plain.get(whom, leg.organisation)
+
+
+def unanswered(leg: Leg) -> bool:
+    """Tell whether the last urging of a leg still waits for an answer."""
+    return leg.urged_at is not None and (leg.answered_at is None or leg.answered_at < leg.urged_at)

@@ -8,7 +8,8 @@ from msgspec import Struct, structs
 
 from grid.organisations import Directory
 from tasks.cases.catalogue import Item
-from tasks.cases.model import STATE_WORDS, Case, CheckPoint, Leg, Pending
+from tasks.cases.deadlines import Calendar
+from tasks.cases.model import ENDED, STATE_WORDS, Case, CheckPoint, Leg, Pending, StageClock
 
 
 class LegView(Struct, frozen=True, kw_only=True):
@@ -36,6 +37,15 @@ class LegView(Struct, frozen=True, kw_only=True):
     reworks: int
     urges: int
     result: str | None
+    stages: tuple[StageClock, ...] = ()
+    urged_at: datetime | None = None
+    answered_at: datetime | None = None
+    supervised_at: datetime | None = None
+    supervision_level: int | None = None
+    reply_due: datetime | None = None
+    replied_at: datetime | None = None
+    provisional: bool = False
+    """One of the dues lies beyond the holidays known today, and is reckoned again when they are."""
 
 
 class CaseView(Struct, frozen=True, kw_only=True):
@@ -89,6 +99,8 @@ class CaseView(Struct, frozen=True, kw_only=True):
     verify_due: datetime | None
     call_back_due: datetime | None
     total_due: datetime | None
+    provisional: bool = False
+    """One of the dues lies beyond the holidays known today, and is reckoned again when they are."""
     legs: tuple[LegView, ...]
     allowed: tuple[dict[str, str], ...] = ()
 
@@ -150,7 +162,7 @@ class CaseRowView(Struct, frozen=True, kw_only=True):
     closed_at: datetime | None
 
 
-_LEG_FIELDS = tuple(name for name in LegView.__struct_fields__ if name not in ("organisation_name", "open"))
+_LEG_FIELDS = tuple(name for name in LegView.__struct_fields__ if name not in ("organisation_name", "open", "provisional"))
 _CASE_FIELDS = tuple(name for name in CaseView.__struct_fields__ if name in Case.__struct_fields__)
 
 
@@ -160,27 +172,45 @@ def name_of(organisation: UUID | None, directory: Directory) -> str | None:
     return None if found is None else found.name
 
 
-def leg_view(leg: Leg, directory: Directory) -> LegView:
+def _provisional(calendar: Calendar, *dues: datetime | None) -> bool:
+    return any(calendar.provisional(due) for due in dues if due is not None)
+
+
+def leg_view(leg: Leg, directory: Directory, calendar: Calendar) -> LegView:
     """Return a leg as shown."""
     values = {name: getattr(leg, name) for name in _LEG_FIELDS}
-    return LegView(**values, organisation_name=name_of(leg.organisation, directory) or "", open=leg.open)
+    dues = (leg.sign_due, leg.arrive_due, leg.handle_due, leg.reply_due, *(each.due for each in leg.stages))
+    return LegView(
+        **values,
+        organisation_name=name_of(leg.organisation, directory) or "",
+        open=leg.open,
+        provisional=leg.open and _provisional(calendar, *dues),
+    )
 
 
 def case_view(
-    case: Case, legs: tuple[Leg, ...], item: Item, directory: Directory, allowed: tuple[dict[str, str], ...] = ()
+    case: Case,
+    legs: tuple[Leg, ...],
+    item: Item,
+    directory: Directory,
+    calendar: Calendar,
+    allowed: tuple[dict[str, str], ...] = (),
 ) -> CaseView:
     """Return a case as shown."""
     root = next((leg for leg in reversed(legs) if leg.kind == "root"), None)
     lead = case.last_lead if root is None else root.organisation
     values = {name: getattr(case, name) for name in _CASE_FIELDS}
+    shown = tuple(leg_view(leg, directory, calendar) for leg in legs)
+    own = case.state not in ENDED and _provisional(calendar, case.total_due, case.verify_due, case.call_back_due)
     return CaseView(
         **values,
+        provisional=own or any(each.provisional for each in shown),
         state_text=STATE_WORDS[case.state][0],
         item_name=item.name,
         lead=lead,
         lead_name=name_of(lead, directory),
         due_at=root.handle_due if root is not None and root.open else None,
-        legs=tuple(leg_view(leg, directory) for leg in legs),
+        legs=shown,
         allowed=allowed,
     )
 
