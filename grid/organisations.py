@@ -111,13 +111,15 @@ class Directory:
     def find(self, kind: Kind, area: str, force: Force | None = None) -> Organisation | None:
         """The living organisation of that kind whose area is `area` or the nearest area above it; lowest code first."""
         for length in (15, 12, 9, 6):
-            if length <= len(area) and (here := self.all(kind, area[:length], force)):
-                return here[0]
+            if length <= len(area):
+                for each in self._book.by_place.get((kind, area[:length], force), ()):
+                    if each.alive(self.at):
+                        return each
         return None
 
     def department(self, name_or_code: str) -> Organisation | None:
         """The living department of that name or code."""
-        return next(iter(self._alive(self._book.departments.get(name_or_code, ()))), None)
+        return next((each for each in self._book.departments.get(name_or_code, ()) if each.alive(self.at)), None)
 
     def squad_on_duty(self, area: str, at: datetime) -> Organisation | None:
         """The squad (小分队) with somebody on duty that is nearest to an area in the tree; lowest code first."""
@@ -134,7 +136,7 @@ class Directory:
 
     def centre(self) -> Organisation | None:
         """The district centre (区社会治理中心)."""
-        return next(iter(self._alive(self._book.centres)), None)
+        return next((each for each in self._book.centres if each.alive(self.at)), None)
 
     def current(self, organisation: UUID) -> Organisation | None:
         """Who does its work now: the end of the chain of successors; None when the chain ends in nobody alive."""

@@ -37,7 +37,7 @@ class RoutingCase(Struct, frozen=True, kw_only=True):
     complained_about: frozenset[UUID] = frozenset()
 
 
-class Explanation(Struct, frozen=True, kw_only=True):
+class Explanation(Struct, frozen=True, kw_only=True, gc=False):
     """Why, in words (zh, en): each rule looked at, how many were passed over and why, who was left out and why."""
 
     reason: Text
@@ -46,7 +46,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     left_out: tuple[Text, ...] = ()
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """Where a case goes. `lead` None: to the `desk`, the explanation says why. `rule` is its id, or `item:CODE`.
 
     `limits` are clocks that hold instead of the item's, such as `{"handle": "120 minute"}`.
@@ -135,15 +135,16 @@ def route(
 
 def _look(facts: Facts, rules: RuleSet, every: bool) -> tuple[CompiledRule | None, list[Look], tuple[Text, ...]]:
     """Return the first rule that holds, what was said of those before it, and what of those not looked at."""
-    candidates = rules.candidates(facts)
     looked: list[Look] = []
     if every:
-        for compiled, other in candidates.all:
-            failed = other or first_failing(compiled.free, facts)
+        for compiled in rules:
+            failed = next((b.look for b in compiled.bound if not b.test(facts)), None)
+            failed = failed or first_failing(compiled.free, facts)
             if failed is None:
                 return compiled, looked, ()
             looked.append(failed)
         return None, looked, ()
+    candidates = rules.candidates(facts)
     for compiled in candidates.rules:
         failed = first_failing(compiled.free, facts)
         if failed is None:
@@ -165,6 +166,8 @@ def _pick(
 
 def _left_out(picked: tuple[Picked, ...], directory: Directory) -> tuple[Text, ...]:
     """Say who was left out, each once."""
+    if not any(one.left_out for one in picked):
+        return ()
     found = dict.fromkeys(each for one in picked for each in one.left_out)
     named = (directory.get(each) for each in found)
     return tuple((f"{o.name}被投诉，回避", f"{o.name} is complained about: left out") for o in named if o is not None)

@@ -21,7 +21,7 @@ RESERVED = ("item:", "hint")
 Short = Annotated[str, Meta(max_length=200)]
 
 
-class Moment(Struct, frozen=True):
+class Moment(Struct, frozen=True, gc=False):
     """An instant as windows look at it: local time of day, and whether the day is a day off (节假日)."""
 
     time: time

@@ -20,7 +20,7 @@ KEPT = 20_000
 """So many looks at the index are kept before they are forgotten."""
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class Facts(Struct, frozen=True, kw_only=True, gc=False):
     """What the conditions of a rule look at."""
 
     item: str
@@ -33,7 +33,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     moment: Moment
 
 
-class Look(Struct, frozen=True):
+class Look(Struct, frozen=True, gc=False):
     """One rule looked at: did it match, and why (not)."""
 
     rule: str
@@ -45,6 +45,15 @@ Condition = tuple[Callable[[Facts], bool], Look]
 """A test, and what is said of the rule when it fails."""
 
 
+class Bound(Struct, frozen=True):
+    """A condition the index knows; `group` is what a summary calls the rules that fail it."""
+
+    stage: int
+    test: Callable[[Facts], bool]
+    look: Look
+    group: Text
+
+
 class CompiledRule(Struct, frozen=True):
     """A rule with its selectors read and its conditions made tests; `said` tells them in words."""
 
@@ -52,18 +61,23 @@ class CompiledRule(Struct, frozen=True):
     lead: tuple[Selector, ...]
     assistants: tuple[tuple[Selector, ...], ...]
     limits: dict[str, str]
-    bound: tuple[tuple[Callable[[Facts], bool], Look, Text], ...]
-    """Conditions the index knows (item, category, source, area down to the town), with what a summary calls others."""
+    bound: tuple[Bound, ...]
+    """Item and category, source, area down to the town: known for whole kinds of cases."""
     free: tuple[Condition, ...]
     said: Text
 
 
 class Candidates(Struct, frozen=True):
-    """The rules that are left for cases of one item, source and town, in order, and why the others are not."""
+    """The rules that are left for cases of one item, source and town, in order, and in words how many are not."""
 
     rules: tuple[CompiledRule, ...]
-    all: tuple[tuple[CompiledRule, Look | None], ...]
+    counts: dict[Text, int]
     passed_over: tuple[Text, ...]
+    local: bool = True
+    """Whether some of them are for one area only."""
+
+
+BY_ITEM, BY_SOURCE, BY_TOWN = range(3)
 
 
 class RuleSet:
@@ -71,7 +85,7 @@ class RuleSet:
 
     def __init__(self, rules: Sequence[CompiledRule]) -> None:
         self._rules = tuple(rules)
-        self._kept: dict[tuple[str, tuple[str, ...], str, str], Candidates] = {}
+        self._kept: dict[tuple[Any, ...], Candidates] = {}
 
     def __iter__(self) -> Iterator[CompiledRule]:
         return iter(self._rules)
@@ -81,25 +95,38 @@ class RuleSet:
 
     def candidates(self, facts: Facts) -> Candidates:
         """Return the rules that concern the item, source and town of a case."""
-        key = (facts.item, facts.category, facts.source, facts.area[:9])
+        key = (facts.item, facts.category, facts.source)
+        of_source = self._kept.get(key)
+        if of_source is None:
+            everything = Candidates(self._rules, {}, ())
+            of_item = self._narrowed(key[:2], everything, BY_ITEM, facts)
+            of_source = self._narrowed(key, of_item, BY_SOURCE, facts)
+        if not of_source.local:
+            return of_source
+        return self._narrowed((*key, facts.area[:9]), of_source, BY_TOWN, facts)
+
+    def _narrowed(self, key: tuple[Any, ...], wider: Candidates, stage: int, facts: Facts) -> Candidates:
         found = self._kept.get(key)
         if found is None:
             if len(self._kept) >= KEPT:
                 self._kept.clear()
-            found = self._kept[key] = self._select(facts)
+            found = self._kept[key] = _narrow(wider, stage, facts)
         return found
 
-    def _select(self, facts: Facts) -> Candidates:
-        fails = [next((c for c in each.bound if not c[0](facts)), None) for each in self._rules]
-        every = tuple((each, None if c is None else c[1]) for each, c in zip(self._rules, fails, strict=True))
-        counts = Counter(c[2] for c in fails if c is not None)
-        return Candidates(
-            rules=tuple(each for each, look in every if look is None),
-            all=every,
-            passed_over=tuple(
-                (f"{n} 条规则：{zh}", f"{n} rule{'s' * (n > 1)}: {en}") for (zh, en), n in sorted(counts.items())
-            ),
-        )
+
+def _narrow(wider: Candidates, stage: int, facts: Facts) -> Candidates:
+    left: list[CompiledRule] = []
+    counts = dict(wider.counts)
+    for each in wider.rules:
+        for bound in each.bound:
+            if bound.stage == stage and not bound.test(facts):
+                counts[bound.group] = counts.get(bound.group, 0) + 1
+                break
+        else:
+            left.append(each)
+    words = tuple((f"{n} 条规则{zh}", f"{n} rule{'s' * (n > 1)} {en}") for (zh, en), n in counts.items())
+    local = any(b.stage == BY_TOWN for each in left for b in each.bound)
+    return Candidates(tuple(left), counts, words, local)
 
 
 def first_failing(conditions: Sequence[Condition], facts: Facts) -> Look | None:
@@ -168,18 +195,19 @@ def rules_of(document: dict[str, Any]) -> tuple[Rule, ...]:
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
+_TYPES: dict[str, tuple[type, ...]] = {"truth": (bool,), "number": (int, float), "text": (str,)}
 
 
 def _compile(rule: Rule) -> CompiledRule:
     bound, free = _bound(rule), _free(rule)
-    said = [words for _, _, words in (*bound, *free)] or [("适用于所有事件", "for every case")]
+    said = [each[-1] for each in (*bound, *free)] or [("适用于所有事件", "for every case")]
     zh, en = "，".join(each[0] for each in said), ", ".join(each[1] for each in said)
     return CompiledRule(
         rule=rule,
         lead=parse_selectors(rule.lead),
         assistants=tuple(parse_selectors(each) for each in rule.assistants),
         limits=rule.limits.given(),
-        bound=tuple((test, Look(rule.id, False, _unlike(said)), group) for test, group, said in bound),
+        bound=tuple(Bound(n, test, Look(rule.id, False, _unlike(said)), group) for n, test, group, said in bound),
         free=tuple((test, Look(rule.id, False, why)) for test, why, _ in free),
         said=(f"{rule.name}：{zh}" if rule.name else zh, en),
     )
@@ -195,25 +223,27 @@ Told = tuple[Callable[[Facts], bool], Text, Text]
 """A test, what is said when it fails, what is said when it holds."""
 
 
-def _bound(rule: Rule) -> list[Told]:
-    found: list[Told] = []
+def _bound(rule: Rule) -> list[tuple[int, *Told]]:
+    found: list[tuple[int, *Told]] = []
     if rule.item is not None:
         code = rule.item
         said = (f"事项为 {code}", f"the item is {code}")
-        found.append((lambda f: f.item == code, ("针对其他事项", "for other items"), said))
+        found.append((BY_ITEM, lambda f: f.item == code, ("针对其他事项", "for other items"), said))
     if rule.category:
         category, depth = rule.category, len(rule.category)
         name = "/".join(category)
         said = (f"类别为 {name}", f"the category is {name}")
-        found.append((lambda f: f.category[:depth] == category, ("针对其他类别", "for other categories"), said))
+        found.append(
+            (BY_ITEM, lambda f: f.category[:depth] == category, ("针对其他类别", "for other categories"), said)
+        )
     if rule.source is not None:
         source = rule.source
         said = (f"来源为 {source}", f"the source is {source}")
-        found.append((lambda f: f.source == source, ("针对其他来源", "for other sources"), said))
+        found.append((BY_SOURCE, lambda f: f.source == source, ("针对其他来源", "for other sources"), said))
     if rule.area is not None:
         area = rule.area[:9]
         said = (f"地点在 {rule.area} 内", f"the place is in {rule.area}")
-        found.append((lambda f: f.area.startswith(area), ("针对其他区域", "for other areas"), said))
+        found.append((BY_TOWN, lambda f: f.area.startswith(area), ("针对其他区域", "for other areas"), said))
     return found
 
 
@@ -242,12 +272,13 @@ def _free(rule: Rule) -> list[Told]:
 
 
 def _comparing(each: Comparison) -> Told:
-    compare, kind, value, name = _COMPARE[each.op], kind_of(each.value), each.value, each.attribute
+    compare, value, name = _COMPARE[each.op], each.value, each.attribute
+    types = _TYPES[kind_of(value)]
     written = f"{name} {each.op} {value}"
 
     def holds(facts: Facts) -> bool:
         given = facts.attributes.get(name)
-        return kind_of(given) == kind and compare(given, value)
+        return type(given) in types and compare(given, value)
 
     return holds, (f"属性不满足 {written}", f"not so: {written}"), (f"属性 {written}", written)
 

@@ -24,7 +24,7 @@ class Selector(Struct, frozen=True):
         return f"{self.kind}:{self.value}" if self.value else self.kind
 
 
-class Where(Struct, frozen=True):
+class Where(Struct, frozen=True, gc=False):
     """What selectors look at: the place, the moment, the sender, and what the item says of its own lead."""
 
     area: str
@@ -33,7 +33,7 @@ class Where(Struct, frozen=True):
     item_lead: str = ""
 
 
-class Picked(Struct, frozen=True):
+class Picked(Struct, frozen=True, gc=False):
     """What selectors found: an organisation or nobody, why, and who was left out because complained about."""
 
     organisation: UUID | None

@@ -141,7 +141,7 @@ def test_two_rules_are_refused_exactly_when_they_tie_and_some_case_meets_both(a:
     both = [next(iter(compile_rules([each]))) for each in (a, b)]
     if tie:
         assert meet == any(
-            all(first_failing([*((t, look) for t, look, _ in c.bound), *c.free], facts) is None for c in both)
+            all(first_failing([*((b.test, b.look) for b in c.bound), *c.free], facts) is None for c in both)
             for facts in worlds(a, b)
         )
     assert refused(a, b) == ({a.id, b.id} if tie and meet else set[str]())
