@@ -44,14 +44,14 @@ def _element(values: list[Any], step: str | int) -> Any:
     return values[number] if 0 <= number < len(values) else None
 
 
-def leaves(record: dict[str, Any]) -> Iterator[Path]:
-    """Return the path of every value that holds no others; of a list, the path of the list's elements."""
-    pending: list[tuple[Path, Any]] = [((key,), value) for key, value in record.items()]
+def leaves(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Return the steps, as texts, to every value that holds no others."""
+    pending: list[tuple[tuple[str, ...], Any]] = [((key,), value) for key, value in record.items()]
     while pending:
         path, value = pending.pop()
         if isinstance(value, dict) and value and len(path) < _DEEPEST:
             pending += [((*path, key), each) for key, each in cast(dict[str, Any], value).items()]
         elif isinstance(value, list) and value and len(path) < _DEEPEST:
-            pending += [((*path, n), each) for n, each in enumerate(cast(list[Any], value))]
+            pending += [((*path, str(n)), each) for n, each in enumerate(cast(list[Any], value))]
         elif value not in (None, "", [], {}):
             yield path

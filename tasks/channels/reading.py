@@ -20,8 +20,8 @@ class Reader:
         self._zone = ZoneInfo(mapping.zone)
         self._absent = frozenset({"", *mapping.absent})
         self._rules = [(name, rule, _paths(rule)) for name, rule in mapping.fields.items()]
-        used = {path for _, _, paths in self._rules for path in paths}
-        self._known = frozenset(used | {parse(path) or () for path in mapping.ignored})
+        told = [path for _, _, paths in self._rules for path in paths] + [parse(each) or () for each in mapping.ignored]
+        self._known = frozenset(tuple(map(str, path)) for path in told)
 
     def read(self, record: Any) -> tuple[Mapped, list[FieldError]]:
         """Return a record in our fields, and every fault of it; a fault names our field and where it comes from."""
@@ -53,8 +53,8 @@ class Reader:
             return
         for path in leaves(record):
             known = any(path[:length] in self._known for length in range(1, len(path) + 1))
-            if not known and not str(path[0]).startswith("@"):
-                where = ".".join(map(str, path))[:200]
+            if not known and not path[0].startswith("@"):
+                where = ".".join(path)[:200]
                 yield FieldError(where, ("映射中没有这个字段", "the mapping does not know this field"))
 
     def _value(self, name: str, rule: FieldRule, paths: tuple[Path, ...], record: dict[str, Any]) -> Any:
