@@ -23,7 +23,8 @@ from tasks.cases.events import CaseOpened
 from tasks.cases.journal import Done, EventRow, Makers, TextRow, closed, event_row, merged, seal
 from tasks.cases.model import Case, CheckPoint, Leg, LegKind, LegState, State
 from tasks.cases.report import Report, Solved, title_of
-from tasks.cases.routing import CompiledRule, Decision, RoutingCase, route
+from tasks.cases.routing import Decision, RoutingCase, route
+from tasks.cases.rules_compiled import RuleSet
 from tasks.cases.situation import Situation
 
 
@@ -33,7 +34,7 @@ class World(Struct, frozen=True, kw_only=True):
     actor: Actor
     now: datetime
     directory: Directory
-    rules: tuple[CompiledRule, ...]
+    rules: RuleSet
     calendar: Calendar
     makers: Makers
 
@@ -52,16 +53,19 @@ class Opened(Struct, frozen=True, kw_only=True):
     decision: Decision
 
 
-def _desk(report: Report, world: World) -> UUID | None:
-    """Return the desk that owns the case: as said, else the clerk's own centre, else the district's."""
+def _named_desk(report: Report, world: World) -> UUID | None:
+    """Return the desk that is named: as said, else the clerk's own centre."""
     if report.desk is not None:
         return report.desk
-    own = next(
-        (m.organisation for m in world.actor.memberships if m.role == "town_centre" and m.organisation is not None),
-        None,
-    )
-    if own is not None:
-        return own
+    own = (m.organisation for m in world.actor.memberships if m.role == "town_centre" and m.organisation is not None)
+    return next(own, None)
+
+
+def _desk(report: Report, world: World) -> UUID | None:
+    """Return the desk that owns the case as it comes in: the one named, else the district's."""
+    named = _named_desk(report, world)
+    if named is not None:
+        return named
     centre = world.directory.centre()
     return None if centre is None else centre.id
 
@@ -99,33 +103,33 @@ def received(report: Report, item: Item, number: str, located: Located | None, w
     )
 
 
-def _routing_case(report: Report, case: Case, located: Located | None) -> RoutingCase:
+def _routing_case(report: Report, case: Case, item: Item, located: Located | None, desk: UUID | None) -> RoutingCase:
     return RoutingCase(
         item=case.item,
+        entry=item,
         source=case.source,
         severity=case.severity,
         area=case.area,
-        town=case.town,
-        cell=case.cell,
         place="none" if located is None else located.reason,
         words=f"{case.title}\n{report.description}",
         attributes=report.attributes,
         sender=case.sender,
+        desk=desk,
         complained_about=frozenset(report.complained_about),
     )
 
 
 def decision_of(report: Report, case: Case, item: Item, located: Located | None, world: World) -> Decision:
     """Return where the case goes: a channel's hint first, then the rules."""
-    decision = route(
-        _routing_case(report, case, located), item, world.rules, world.directory, world.calendar, world.now, case.desk
-    )
+    asked = _routing_case(report, case, item, located, _named_desk(report, world))
+    decision = route(asked, world.rules, world.directory, world.now, world.calendar)
     hinted = None if report.lead is None else world.directory.current(report.lead)
     if hinted is None or hinted.id in report.complained_about:
         return decision
     reason = (f"来源指定：{hinted.name}", f"named by the source: {hinted.name}")
     others = tuple(each for each in report.assistants if each != hinted.id)
-    return replace(decision, lead=hinted.id, assistants=others, rule="hint", reason=reason)
+    explanation = replace(decision.explanation, reason=reason)
+    return replace(decision, lead=hinted.id, assistants=others, limits={}, rule="hint", explanation=explanation)
 
 
 def _received_event(report: Report, case: Case, salt: str, world: World) -> trace.Link:
@@ -224,6 +228,9 @@ def open_one(report: Report, item: Item, number: str, located: Located | None, w
     salt = world.makers.salt()
     case = received(report, item, number, located, world)
     decision = decision_of(report, case, item, located, world)
+    if decision.lead is None:
+        case = replace(case, desk=decision.desk)
+    case = replace(case, limits=decision.limits)
     first = _received_event(report, case, salt, world)
     router, done = system(world.actor.district, "router"), list[Done]()
     legs: tuple[Leg, ...] = ()
@@ -273,11 +280,11 @@ def _result_text(report: Report, case: Case, events: tuple[EventRow, ...], world
 
 def _record(report: Report, case: Case, located: Located | None, decision: Decision) -> dict[str, Any]:
     place = report.place
-    explained = {
+    explained = msgspec.to_builtins(decision.explanation) | {
         "rule": decision.rule,
-        "reason": decision.reason,
+        "lead": None if decision.lead is None else str(decision.lead),
+        "limits": decision.limits,
         "place": "none" if located is None else located.reason,
-        "looked_at": msgspec.to_builtins(decision.looked_at),
     }
     return asdict(case) | {
         "description": report.description,
