@@ -9,12 +9,13 @@ from app.demo.activity import pace
 from app.demo.activity.cast import Cast
 from app.demo.district.places import DISTRICT
 from app.kernel.actor import Actor, system
-from app.kernel.clock import SHANGHAI
+from app.kernel.ids import new_id
+from tasks.cases import deadlines, supervision
 from tasks.cases import orders as o
 from tasks.cases.catalogue import Item
-from tasks.cases.model import Case, Leg, LegState, State
+from tasks.cases.model import Case, Leg, State
 from tasks.cases.replay import Given
-from tasks.cases.supervision import URGES_BEFORE_WATCH
+from tasks.cases.situation import Situation
 
 SWEEP = system(DISTRICT, "sweep")
 SWEEP_DELAY = timedelta(seconds=20)
@@ -83,19 +84,17 @@ class Course:
         return None if plan is None else plan(self, case, legs)
 
     def _sweeps(self, case: Case, legs: tuple[Leg, ...], until: datetime) -> Given | None:
-        """Return what the sweep does before `until`: an urging, or supervision after the third."""
-        if case.state not in (State.ASSIGNED, State.HANDLING):
-            return None
-        for leg in legs:
-            if leg.open and leg.urges >= URGES_BEFORE_WATCH and leg.supervised_at is None and self._once(leg, "watch"):
-                order = o.Supervise(leg=leg.id, reason=f"已催办 {leg.urges} 次 (urged {leg.urges} times)")
-                return Given(self.after + timedelta(seconds=1), SWEEP, order)
+        """Return what the sweep does before `until`: the next thing the item's ladder asks for."""
         waiting = [leg for leg in legs if leg.open and leg.next_urge_at is not None]
         leg = min(waiting, key=lambda each: each.next_urge_at or self.now, default=None)
         if leg is None or leg.next_urge_at is None or leg.next_urge_at + SWEEP_DELAY >= until:
             return None
         at = max(leg.next_urge_at + SWEEP_DELAY, self.after + timedelta(seconds=1))
-        return Given(at, SWEEP, o.Urge(leg=leg.id, step=_rung(leg, leg.next_urge_at)))
+        s = Situation(
+            case=case, legs=legs, item=self.item, actor=SWEEP, now=at, calendar=deadlines.national(), fresh=new_id
+        )
+        asked = supervision.orders_of(supervision.reached(s, leg), leg)
+        return Given(at, SWEEP, asked[0]) if asked else None
 
     def _once(self, leg: Leg, what: str) -> bool:
         key = (leg.id, what)
@@ -107,13 +106,3 @@ class Course:
     def once(self, leg: Leg, what: str, chance: float) -> bool:
         """Tell whether something happens to a leg; asked again it does not."""
         return self._once(leg, what) and self.random.random() < chance
-
-
-def _rung(leg: Leg, at: datetime) -> str:
-    """Return the name of a rung of the ladder by its time (tasks.cases.supervision)."""
-    unsigned = leg.state is LegState.UNSIGNED
-    if unsigned and leg.sign_due is not None and at <= leg.sign_due:
-        return "sign-due" if at == leg.sign_due else "sign-75"
-    if leg.handle_due is not None and at <= leg.handle_due:
-        return "handle-due" if at == leg.handle_due else "handle-75"
-    return f"late-{at.astimezone(SHANGHAI).date().isoformat()}"
