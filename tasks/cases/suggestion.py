@@ -1,7 +1,7 @@
 """Which items a free text may be about, by the words of names, aliases, precedents and closed cases; pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import log2
 
 from msgspec import Struct
@@ -15,6 +15,8 @@ HALF = 8.0
 """The weight of evidence at which the score is a half: about two telling words."""
 THRESHOLD = 0.35
 """Below it nobody should be led astray: the text goes to the desk."""
+SURE, APART = 0.6, 0.05
+"""So good a score, and so far from the next one, stands for the sender's own choice."""
 NAME, ALIAS, CLOSING, PRECEDENT = 4.0, 4.0, 0.5, 2.0
 SEEN = 3
 """A word of fewer cases is not kept: it says little of the item, and could say who wrote it."""
@@ -82,3 +84,11 @@ class Model:
             if score >= threshold and (item.citizen or not citizen):
                 found.append(Suggestion(item.code, item.name, round(score, 3), hit.words))
         return found[:MOST]
+
+
+def sure(found: Sequence[Suggestion]) -> str | None:
+    """Return the item that suggestions (best first) leave no doubt about; None where a clerk has to sort it."""
+    if not found or found[0].score < SURE:
+        return None
+    doubtful = len(found) > 1 and found[0].score - found[1].score < APART
+    return None if doubtful else found[0].item

@@ -3,13 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from app.identity import commands as identity
 from app.identity import scope
 from app.identity.commands import Tokens
 from app.kernel import db
 from app.kernel.actor import Actor
 from tasks.cases import commands as cases
-from tasks.cases import intake, queries
+from tasks.cases import intake, queries, suggestion_commands
 from tasks.cases.model import State
 from tasks.cases.orders import Order
 from tasks.channels import citizen, mini_program
@@ -31,9 +33,14 @@ async def sign_in(district: str, code: str, now: datetime) -> Tokens:
 
 
 async def submit(request: Request, actor: Actor, language: int, now: datetime) -> RequestView:
-    """Open a case of a citizen's request; the same id again answers the one that was opened."""
+    """Open a case of a citizen's request; the same id again answers the one that was opened.
+
+    Without an item it gets the one its words leave no doubt about, else a clerk sorts it.
+    """
     scope.require_any(actor, "request.submit")
     async with db.transaction(actor.district):
+        if request.item is None:
+            request = replace(request, item=await suggestion_commands.choose(request.text, actor, now))
         case = await intake.open(citizen.as_report(request, actor.id), actor, now)
     return await follow(case.id, actor, language, now)
 

@@ -27,11 +27,14 @@ SCHEMA: dict[str, Any] = {
         ({"depth_cm": 12, "plate": "浙A12345", "kind": "公交", "lanes": [1]}, []),
         ({}, ["attributes.depth_cm"]),
         ({"depth_cm": -1}, ["attributes.depth_cm"]),
-        ({"depth_cm": "deep", "plate": "沪B1", "kind": "x"}, ["attributes.depth_cm", "attributes.kind", "attributes.plate"]),
+        (
+            {"depth_cm": "deep", "plate": "沪B1", "kind": "x"},
+            ["attributes.depth_cm", "attributes.kind", "attributes.plate"],
+        ),
         ({"depth_cm": 1, "lanes": [1, "x"]}, ["attributes.lanes.1"]),
         ({"depth_cm": 1, "colour": "red", "size": 2}, ["attributes.colour", "attributes.size"]),
     ],
-)  # fmt: skip
+)
 def test_every_bad_attribute_is_named(values: dict[str, Any], fields: list[str]):
     found = attributes.faults(SCHEMA, values)
     assert sorted(each.field for each in found) == fields

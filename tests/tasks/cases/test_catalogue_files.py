@@ -22,9 +22,9 @@ WORDS = st.text(HAN, min_size=1, max_size=12)
 LIMITS = st.builds("{} {}".format, st.integers(1, 90), st.sampled_from(["minute", "work_hour", "work_day"]))
 STAGES = st.lists(st.builds(Stage, WORDS, LIMITS), max_size=3, unique_by=lambda stage: stage.name).map(tuple)
 SEVERAL = st.lists(WORDS, max_size=4).map(tuple)
-CLOCKED = st.fixed_dictionaries(
-    {"sign": LIMITS, "handle": LIMITS, "stages": STAGES},
-    optional=dict.fromkeys(("arrive", "verify", "call_back", "total"), LIMITS),
+MAYBE = st.none() | LIMITS
+CLOCKED = st.builds(
+    Limits, sign=LIMITS, handle=LIMITS, stages=STAGES, arrive=MAYBE, verify=MAYBE, call_back=MAYBE, total=MAYBE
 )
 SCHEMAS = st.none() | st.dictionaries(
     st.text("abcdef_", min_size=1, max_size=5),
@@ -36,8 +36,8 @@ SCHEMAS = st.none() | st.dictionaries(
 @st.composite
 def drafts(draw: st.DrawFn) -> Draft:
     """Any item that can be taken."""
-    own: dict[Severity, Limits] = {Severity.ROUTINE: Limits(**draw(CLOCKED))}
-    own |= {severity: Limits(**draw(CLOCKED)) for severity in draw(st.sets(st.sampled_from(Severity)))}
+    own: dict[Severity, Limits] = {Severity.ROUTINE: draw(CLOCKED)}
+    own |= {severity: draw(CLOCKED) for severity in draw(st.sets(st.sampled_from(Severity)))}
     return Draft(
         code=draw(st.from_regex(r"[A-Z][0-9]{1,6}", fullmatch=True)),
         name=draw(WORDS),
