@@ -37,9 +37,9 @@ def show(district: str | None, as_json: bool) -> None:
 @click.option("--district", default=None, help="District's code; default: the one of the settings.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def import_(file: Path, district: str | None, as_json: bool) -> None:
-    """Take a year of holiday-cn (.json), or days of the district (.csv: date,name,isOffDay). A bad file changes nothing.
+    """Take a year of holiday-cn (.json), or days of the district (.csv: date,name,isOffDay).
 
-    Deadlines that move are reckoned again within minutes.
+    A bad file changes nothing. Deadlines that move are reckoned again within minutes.
     """
     try:
         content = file.read_bytes().decode("utf-8-sig")

@@ -1,13 +1,22 @@
 """`zjw deadline`: when a limit is due, over holidays and pauses, with the steps in words."""
 
-from datetime import datetime, timedelta
+import asyncio
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 
+import asyncpg
 import click
 import msgspec
 
+from app import reach, settings
+from app.kernel import db
 from app.kernel.clock import SHANGHAI
-from tasks.cases import deadlines
-from tasks.cases.deadlines import UNIT_WORDS, Limit, Span, Unit
+from app.trouble import Trouble
+from tasks.cases import deadlines, reference
+from tasks.cases.deadlines import UNIT_WORDS, Calendar, Limit, Span, Unit
+
+MOST_DAYS = 60
+"""So many days are told one by one."""
 
 
 def moment(text: str) -> datetime:
@@ -33,36 +42,92 @@ def _local(at: datetime) -> str:
     return at.astimezone(SHANGHAI).isoformat(timespec="seconds" if at.second else "minutes")
 
 
-def _hours(length: timedelta) -> str:
+def _length(length: timedelta) -> str:
     minutes = round(length.total_seconds() / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _steps(start: datetime, limit: Limit, pauses: list[Span]) -> list[str]:
-    calendar = deadlines.national()
+def _days(first: datetime, last: datetime) -> Iterator[date]:
+    day, end = first.astimezone(SHANGHAI).date(), last.astimezone(SHANGHAI).date()
+    for _ in range(MOST_DAYS):
+        if day > end:
+            return
+        yield day
+        day += timedelta(days=1)
+
+
+def _used(day: date, start: datetime, final: datetime, limit: Limit, calendar: Calendar, pauses: list[Span]) -> str:
+    """Return how much of the limit a day uses."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)
+    begin, end = max(midnight, start), min(midnight + timedelta(days=1), final)
+    return _length(deadlines.elapsed(begin, end, limit, calendar, pauses)) if begin < end else _length(timedelta())
+
+
+def _day(day: date, calendar: Calendar) -> str:
+    """Return what is special about a day, if anything."""
+    if day in calendar.days_off:
+        return "放假，不计 (holiday)"
+    ordinary, works = bool(calendar.week[day.weekday()]), bool(calendar.hours(day))
+    if works == ordinary:
+        return "" if works else "周末，不计 (no working day)"
+    return "休，不计 (day off)" if ordinary else "调休上班，计入 (make-up working day)"
+
+
+def _walk(start: datetime, final: datetime, limit: Limit, calendar: Calendar, pauses: list[Span]) -> Iterator[str]:
+    """Tell the days a working limit walks through."""
+    for day in _days(start, final):
+        said = _day(day, calendar)
+        if limit.unit is Unit.WORK_HOUR and calendar.hours(day):
+            used = _used(day, start, final, limit, calendar, pauses)
+            said = f"{said}；计 {used} (counted)".removeprefix("；")
+        if said:
+            yield f"{day}：{said}"
+
+
+def _steps(start: datetime, limit: Limit, calendar: Calendar, pauses: list[Span]) -> list[str]:
     zh, en = UNIT_WORDS[limit.unit]
     steps = [f"{limit.amount} {zh}，自 {_local(start)} 起 ({limit.amount} {en} from then)"]
     plain = deadlines.unpaused_due(start, limit, calendar)
     final = deadlines.due(start, limit, calendar, pauses)
     if limit.unit.working:
-        begin, day = start.astimezone(SHANGHAI).date(), start.astimezone(SHANGHAI).date()
-        while day <= final.astimezone(SHANGHAI).date() and len(steps) < 40:
-            ordinary = bool(calendar.week[day.weekday()])
-            if bool(calendar.hours(day)) != ordinary:
-                said = "放假，不计 (holiday)" if ordinary else "调休上班，计入 (make-up working day)"
-                steps.append(f"{day}：{said}")
-            day += timedelta(days=1)
-        if limit.unit is Unit.WORK_DAY:
-            steps.append(f"{begin} 当日不计，到第 {limit.amount} 个工作日下班 (the first day does not count)")
+        steps += _walk(start, final, limit, calendar, pauses)
+    if limit.unit is Unit.WORK_DAY:
+        steps.append(f"起算当日不计，到第 {limit.amount} 个工作日下班 (the first day does not count)")
+    if limit.unit is Unit.CALENDAR_DAY:
+        steps.append(f"起算当日不计，到第 {limit.amount} 日 24:00 (the first day does not count)")
+    for begin, end in deadlines.merge_pauses(pauses, start):
+        steps.append(f"暂停 {_local(begin)} 至 {_local(end)} (paused)")
     if pauses:
-        held = deadlines.elapsed(start, final, limit, calendar) - deadlines.elapsed(
-            start, final, limit, calendar, pauses
-        )
-        steps.append(f"不计暂停到期 {_local(plain)}；暂停占用 {_hours(held)} (due without pauses; time they hold)")
+        merged = [(begin, min(end, final)) for begin, end in deadlines.merge_pauses(pauses, start) if begin < final]
+        held = sum((deadlines.elapsed(begin, end, limit, calendar) for begin, end in merged), timedelta())
+        steps.append(f"不计暂停到期 {_local(plain)}；暂停占用 {_length(held)} (due without pauses; time they hold)")
     steps.append(f"到期 {_local(final)} (due)")
     if calendar.provisional(final):
         steps.append("节假日安排尚未公布，按平常周计算，公布后重算 (holidays not known yet: counted as ordinary weeks)")
     return steps
+
+
+async def _calendar_of(address: str, district: str) -> Calendar:
+    db.configure(address)
+    await db.start(1, 1)
+    try:
+        async with db.transaction(district):
+            return (await reference.present()).calendar
+    except asyncpg.UndefinedTableError:
+        raise Trouble(f"There is no district {district}. `zjw district list` prints them.") from None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    finally:
+        await db.stop()
+
+
+def _calendar(district: str | None) -> Calendar:
+    """Return the national calendar, or that of a district."""
+    if district is None:
+        return deadlines.national()
+    address = settings.load().database_url
+    with reach.database(address):
+        return asyncio.run(_calendar_of(address, district))
 
 
 @click.command("deadline")
@@ -71,18 +136,22 @@ def _steps(start: datetime, limit: Limit, pauses: list[Span]) -> list[str]:
     "--limit", "limit_text", required=True, help="`30 minute`, `4 work_hour`, `2 work_day`, `5 calendar_day`."
 )
 @click.option("--pause", "pauses", multiple=True, help="FROM/TO: the clock stands still; may be repeated.")
+@click.option("--district", default=None, help="By the calendar of this district; default: the national one.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: due, steps, provisional.")
-def command(start: str, limit_text: str, pauses: tuple[str, ...], as_json: bool) -> None:
+def command(start: str, limit_text: str, pauses: tuple[str, ...], district: str | None, as_json: bool) -> None:
     """Tell when a limit is due (办理时限), counting working hours and days by the national holidays."""
     began, stops = moment(start), [_pause(each) for each in pauses]
+    calendar = _calendar(district)
     try:
         limit = deadlines.parse_limit(limit_text)
-        due = deadlines.due(began, limit, deadlines.national(), stops)
+        due = deadlines.due(began, limit, calendar, stops)
     except (ValueError, OverflowError) as error:
         raise click.UsageError(str(error)) from None
-    steps = _steps(began, limit, stops)
+    steps = _steps(began, limit, calendar, stops)
+    provisional = calendar.provisional(due)
+    if provisional:
+        click.echo("节假日安排尚未公布，结果会变 (holidays are not known that far: this may still move)", err=True)
     if as_json:
-        provisional = deadlines.national().provisional(due)
         found = msgspec.json.encode({"due": _local(due), "steps": steps, "provisional": provisional})
         click.echo(found.decode())
     else:

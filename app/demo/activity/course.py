@@ -11,7 +11,6 @@ from app.demo.district.places import DISTRICT
 from app.kernel.actor import Actor, system
 from app.kernel.ids import new_id
 from tasks.cases import deadlines, supervision
-from tasks.cases import orders as o
 from tasks.cases.catalogue import Item
 from tasks.cases.model import Case, Leg, State
 from tasks.cases.replay import Given
