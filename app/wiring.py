@@ -35,7 +35,18 @@ from scoring.teams import api as scoring_api
 from scoring.teams import commands as scoring
 from scoring.teams import period_commands as scoring_periods
 from tasks.cases import api as cases_api
-from tasks.cases import calendar_api, catalogue_api, difficult_api, hashing, rules_api, suggestion_commands, sweeping, trail
+from tasks.cases import (
+    calendar_api,
+    catalogue_api,
+    claim_commands,
+    difficult_api,
+    hashing,
+    reading_api,
+    rules_api,
+    suggestion_commands,
+    sweeping,
+    trail,
+)
 from tasks.cases import privacy_commands as cases_privacy
 from tasks.cases.events import CaseClosed, CaseMoved, CaseOpened, LegEscalated
 from tasks.channels import api as channels_api
@@ -70,6 +81,7 @@ ROUTES: list[Any] = [
     *calendar_api.routes,
     *catalogue_api.routes,
     *difficult_api.routes,
+    *reading_api.routes,
     *rules_api.routes,
     *channels_api.routes,
     *push_api.routes,
@@ -118,6 +130,7 @@ SCHEDULES: dict[str, tuple[timedelta, Job]] = {
     "identity.tidy": (timedelta(hours=1), identity.tidy),
     "answers.tidy": (timedelta(hours=1), answers.tidy),
     "media.sweep": (timedelta(minutes=10), upload_commands.sweep),
+    "cases.claims": (timedelta(hours=1), claim_commands.tidy),
     "cases.sweep": (timedelta(minutes=1), sweeping.sweep),
     "cases.calendar": (timedelta(minutes=5), sweeping.recompute),
     "cases.daily_root": (timedelta(hours=1), trail.seal_day),

@@ -118,11 +118,11 @@ ACTIONS = parse(TABLE)
 NOT_FOR_MACHINES = frozenset(
     {
         "session.manage", "device.register", "personal.export", "personal.erase", "sync.use", "sensing.record",
-        "rule.manage",
+        "rule.manage", "case.claim", "queue.read", "queue.write", "template.manage",
     }
 )  # fmt: skip
-"""What no key opens: only people sign in, have phones and personal data, and draft or review rules; only sensors and
-gateways send readings."""
+"""What no key opens: only people sign in, have phones and personal data, draft or review rules, have cases in hand and
+queues of their own; only sensors and gateways send readings."""
 
 FOR_DEVICES = frozenset({"sensing.record"})
 """What the keys of sensors and gateways open."""

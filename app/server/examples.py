@@ -6,7 +6,7 @@ All of it is made up. Ids are UUIDv7 that no district has; texts say 演示 (dem
 from collections.abc import Mapping
 from typing import Any, cast
 
-from app.server import examples_calendar, examples_catalogue, examples_push, examples_routing
+from app.server import examples_calendar, examples_catalogue, examples_push, examples_reading, examples_routing
 
 _ID = "01939a00-0000-7000-8000-0000000000"
 PERSON, COLLEAGUE, UNIT, OTHER_UNIT, DEVICE, PHONE, CASE, HOME, VISIT, ROUND, PHOTO, LEG, DESK = (
@@ -133,7 +133,13 @@ _PLAN = {
     "version": 1,
 }
 
-_OTHERS = examples_calendar.REQUESTS | examples_catalogue.REQUESTS | examples_push.REQUESTS | examples_routing.REQUESTS
+_OTHERS = (
+    examples_calendar.REQUESTS
+    | examples_catalogue.REQUESTS
+    | examples_push.REQUESTS
+    | examples_reading.REQUESTS
+    | examples_routing.REQUESTS
+)
 
 REQUESTS: dict[str, Any] = CASE_COMMANDS | _OTHERS | {
     "V1AuthLoginLogin": {"username": "yanshi-01", "password": PASSWORD, "device_id": PHONE},

@@ -14,7 +14,7 @@ from app.identity import scope
 from app.kernel.actor import Actor, Role
 from app.kernel.crs import Place
 from media.evidence import EvidenceRef
-from tasks.cases import commands, intake, queries
+from tasks.cases import claim_commands, commands, intake, queries
 from tasks.cases import orders as o
 from tasks.cases.catalogue import Item
 from tasks.cases.model import Severity
@@ -217,9 +217,10 @@ def _route(order: type[o.Order]) -> Any:
 
     async def give(
         case_id: FromPath[UUID], data: Any, actor: NamedDependency[Actor], now: NamedDependency[datetime]
-    ) -> CaseView:
+    ) -> Response[CaseView]:
         scope.require_any(actor, "case.act")
-        return await commands.give(case_id, data, actor, now)
+        after = await commands.give(case_id, data, actor, now)
+        return Response(after, headers=await claim_commands.warning(case_id, actor, now))
 
     give.__annotations__["data"] = JSONBody[order]
     give.__name__ = f"case_{o.name_of(order).replace('-', '_')}"

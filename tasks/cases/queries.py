@@ -4,11 +4,12 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from app.identity import cipher, scope
 from app.identity import commands as identity
@@ -20,12 +21,13 @@ from grid import facts as grid_facts
 from grid.organisations import Directory
 from media import commands as media
 from media import facts as media_facts
-from tasks.cases import reference, standing, store, views
+from tasks.cases import claims, reading_store, reference, standing, store, views
 from tasks.cases.catalogue import Item
-from tasks.cases.model import ENDED, Case, Leg, Part, State
+from tasks.cases.model import ENDED, Case, Follower, Leg, Part, State
 from tasks.cases.problems import CaseNotFound, ItemNotFound
 from tasks.cases.views import CaseDetail, CaseRowView, RoutingView, StepView
 
+Shown = TypeVar("Shown", CaseDetail, CaseRowView)
 _ENDED = tuple(state.value for state in ENDED)
 
 
@@ -65,6 +67,14 @@ async def _seen(case_id: UUID, actor: Actor, now: datetime) -> tuple[Case, tuple
     return found[0], legs, directory
 
 
+async def _claimed(found: list[Shown], actor: Actor, now: datetime) -> list[Shown]:
+    """Return cases with the colleague who has each in hand; that is shown to staff alone."""
+    if actor.kind != "staff" or not found:
+        return found
+    held = await reading_store.claims([each.id for each in found], now)
+    return [replace(each, claimed_by=claims.seen(held.get(each.id), actor.id, now)) for each in found]
+
+
 async def case(case_id: UUID, actor: Actor, now: datetime) -> CaseDetail:
     """Return one case with its legs, evidence and what the actor may do now."""
     async with db.transaction(actor.district):
@@ -74,7 +84,8 @@ async def case(case_id: UUID, actor: Actor, now: datetime) -> CaseDetail:
         row = await db.fetchrow("select description, attributes from cases where id = $1", case_id)
         evidence = (await media_facts.of([case_id]))[case_id]
         shown = tuple(msgspec.to_builtins(each) for each in evidence)
-        return views.detail(view, row["description"] if row else "", row["attributes"] if row else {}, shown)
+        opened = views.detail(view, row["description"] if row else "", row["attributes"] if row else {}, shown)
+        return (await _claimed([opened], actor, now))[0]
 
 
 async def steps(case_id: UUID, actor: Actor, now: datetime) -> list[StepView]:
@@ -102,6 +113,11 @@ async def steps(case_id: UUID, actor: Actor, now: datetime) -> list[StepView]:
             )
             for row in events
         ]
+
+
+async def followers(case_id: UUID) -> list[Follower]:
+    """Return everybody who is kept informed of a case, in the caller's transaction."""
+    return await store.reporters(case_id)
 
 
 async def routing(case_id: UUID, actor: Actor, now: datetime) -> RoutingView:
@@ -257,7 +273,7 @@ async def cases(asked: Filter, actor: Actor, now: datetime, limit: int, after: s
             now,
             limit,
         )
-        return [CaseRowView(**dict(row)) for row in rows]
+        return await _claimed([CaseRowView(**dict(row)) for row in rows], actor, now)
 
 
 async def visible(ids: Sequence[UUID], action: str, actor: Actor, now: datetime) -> set[UUID]:

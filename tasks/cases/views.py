@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 
 from grid.organisations import Directory
 from tasks.cases.catalogue import Item
+from tasks.cases.claims import ClaimView
 from tasks.cases.deadlines import Calendar
 from tasks.cases.model import ENDED, STATE_WORDS, Case, CheckPoint, Leg, Pending, StageClock
 
@@ -111,6 +112,7 @@ class CaseDetail(CaseView, frozen=True, kw_only=True):
     description: str
     attributes: dict[str, Any]
     evidence: tuple[dict[str, Any], ...] = ()
+    claimed_by: ClaimView | None = None
 
 
 class StepView(Struct, frozen=True, kw_only=True):
@@ -160,6 +162,7 @@ class CaseRowView(Struct, frozen=True, kw_only=True):
     due_at: datetime | None
     overdue: bool
     closed_at: datetime | None
+    claimed_by: ClaimView | None = None
 
 
 _LEG_FIELDS = tuple(name for name in LegView.__struct_fields__ if name not in ("organisation_name", "open", "provisional"))
