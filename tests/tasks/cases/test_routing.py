@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import permutations
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from grid.organisations import Directory
 from tasks.cases import deadlines
 from tasks.cases.model import Severity
 from tasks.cases.routing import Decision, RoutingCase, route
-from tasks.cases.rules import Rule, RuleError
+from tasks.cases.rules import OwnLimits, Rule, RuleError
 from tasks.cases.rules_compiled import NO_RULES, compile_rules, read_rules
 from tests.tasks.cases import stage
 
@@ -25,7 +26,7 @@ CALENDAR = deadlines.national()
 
 
 def routing_case(**changes: Any) -> RoutingCase:
-    given = {"item": "E0504", "area": stage.CELL, "place": "covered", "source": "citizen", **changes}
+    given: dict[str, Any] = {"item": "E0504", "area": stage.CELL, "place": "covered", "source": "citizen", **changes}
     return RoutingCase(entry=stage.CATALOGUE.at(given["item"], stage.NOW), **given)
 
 
@@ -52,7 +53,9 @@ def test_the_explanation_lists_each_rule_looked_at_with_its_reason_in_both_langu
     decision = decide(routing_case())
     assert [look.rule for look in decision.explanation.looked_at][-1] == decision.rule
     assert all(zh and en for zh, en in (look.why for look in decision.explanation.looked_at))
-    assert [look.matched for look in decision.explanation.looked_at] == [False] * (len(decision.explanation.looked_at) - 1) + [True]
+    assert [look.matched for look in decision.explanation.looked_at] == [False] * (
+        len(decision.explanation.looked_at) - 1
+    ) + [True]
 
 
 def test_the_order_in_which_rules_are_written_does_not_matter():
@@ -124,3 +127,46 @@ def test_an_item_the_catalogue_does_not_know_goes_to_the_desk():
 def test_every_shipped_item_finds_a_lead_at_a_covered_place():
     for item in stage.CATALOGUE.present(stage.NOW):
         assert decide(routing_case(item=item.code, sender=stage.STATION)).lead is not None, item.name
+
+
+@pytest.mark.parametrize(
+    ("case", "desk"),
+    [
+        ({"source": "12315", "item": "G001"}, stage.TOWN_CENTRE),  # the rule's department does not exist
+        ({"source": "12315", "item": "G001", "desk": stage.OTHER_TOWN}, stage.OTHER_TOWN),  # as the channel said
+        ({"source": "12315", "item": "G001", "complained_about": frozenset({stage.TOWN_CENTRE})}, stage.CENTRE),
+        ({"place": "outside", "area": stage.DISTRICT}, stage.CENTRE),
+        ({"place": "between", "area": stage.TOWN}, stage.TOWN_CENTRE),  # in a town, but in which cell?
+    ],
+)
+def test_what_cannot_be_decided_goes_to_the_desk_of_the_right_level(case: dict[str, Any], desk: UUID):
+    decision = decide(routing_case(**case))
+    assert (decision.lead, decision.desk) == (None, desk)
+    assert all(decision.reason)
+
+
+def test_a_rule_sets_limits_and_the_items_own_department_assists():
+    rule = Rule(id="a", lead="force:police", assistants=("item_department",), limits=OwnLimits(sign="5 minute"))
+    decision = decide(routing_case(item="E0406"), compile_rules([rule]))
+    assert (decision.limits, decision.assistants) == ({"sign": "5 minute"}, (stage.TRANSPORT,))
+    assert decide(routing_case(), compile_rules([rule])).assistants == ()  # this item names no department
+
+
+def test_rules_for_other_cases_are_counted_or_named_when_asked_for():
+    rules = compile_rules([Rule(id=n, item=n, lead="town") for n in ("H008", "E0406")] + [Rule(id="z", lead="town")])
+    brief = route(routing_case(), rules, stage.DIRECTORY, stage.NOW, CALENDAR)
+    assert [look.rule for look in brief.explanation.looked_at] == ["z"]
+    assert brief.explanation.passed_over == (("2 条规则针对其他事项", "2 rules for other items"),)
+    full = route(routing_case(), rules, stage.DIRECTORY, stage.NOW, CALENDAR, every=True)
+    assert [look.rule for look in full.explanation.looked_at] == ["E0406", "H008", "z"]
+    assert full.explanation.looked_at[0].why == ("事项不是 E0406", "the item is not E0406")
+
+
+def test_who_is_left_out_is_said_by_name_for_lead_and_assistants():
+    rule = Rule(id="a", lead="force:enforcement | town", assistants=("force:police",))
+    shunned = frozenset({stage.ENFORCEMENT, stage.POLICE})
+    decision = decide(routing_case(complained_about=shunned), compile_rules([rule]))
+    assert (decision.lead, decision.assistants) == (stage.TOWN_CENTRE, ())
+    assert [zh for zh, _ in decision.explanation.left_out] == [
+        "甲镇执法中队（演示）被投诉，回避", "甲镇派出所（演示）被投诉，回避",
+    ]  # fmt: skip

@@ -15,7 +15,7 @@ from app.kernel.problem import Invalid, NotPermitted, StaleVersion
 from grid import facts as grid_facts
 from tasks.cases import commands, intake, rules_commands, rules_store
 from tasks.cases.model import Severity
-from tasks.cases.orders import Assign
+from tasks.cases.orders import Accept, Assign
 from tasks.cases.problems import OwnDraft, RulesNotFound
 from tasks.cases.rules import OwnLimits, Rule
 from tasks.cases.rules_commands import ChangedDraft, DraftView, NewDraft
@@ -183,7 +183,8 @@ async def test_the_back_test_goes_by_what_was_known_at_intake(place: str):
 
 async def test_what_a_desk_chose_by_hand_counts_as_sent_to_the_desk(place: str):
     case = await opened(place=None)
-    await commands.carry_out(case.id, Assign(to=stage.MARKET, version=case.version), AUTHOR, stage.NOW)
+    for order in (Accept(), Assign(to=stage.MARKET)):
+        await commands.carry_out(case.id, order, AUTHOR, stage.NOW)
     draft = await drafted(TO_MARKET)
     found = await rules_commands.back_test(draft.id, 10, AUTHOR, stage.NOW)
     assert (found.same, [(flow.then, flow.now) for flow in found.matrix]) == (1, [(None, None)])
