@@ -17,7 +17,7 @@ from app.kernel.crs import Place
 from app.settings import Settings
 from grid import facts as grid_facts
 from grid.organisations import Directory
-from tasks.cases import deadlines, reference, routing
+from tasks.cases import reference, routing
 from tasks.cases.model import Severity
 from tasks.cases.routing import Decision, RoutingCase
 from tasks.cases.rules import RuleError

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from app.kernel.problem import FieldError
 from tasks.cases import attributes, escalation
 from tasks.cases.catalogue import CLOCKS, Draft, Limits
-from tasks.cases.deadlines import parse_limit
+from tasks.cases.deadlines import Unit, parse_limit
 from tasks.cases.model import Severity
 from tasks.cases.selectors import parse_selectors
 
@@ -22,18 +22,23 @@ def _tried(field: str, check: Callable[[], object]) -> list[FieldError]:
     return []
 
 
+def _timed(severity: Severity, text: str) -> None:
+    if parse_limit(text).unit is not Unit.MINUTE and severity is not Severity.ROUTINE:
+        raise ValueError("紧急与特急的时限以 minute 计 / urgent and critical limits are in minutes")
+
+
 def _limits(severity: Severity, limits: Limits) -> list[FieldError]:
     found: list[FieldError] = []
     for clock in CLOCKS:
         text: str | None = getattr(limits, clock)
         if text is not None:
-            found += _tried(f"limits.{severity.value}.{clock}", lambda text=text: parse_limit(text))
+            found += _tried(f"limits.{severity.value}.{clock}", lambda text=text: _timed(severity, text))
     names = [stage.name for stage in limits.stages]
     field = f"limits.{severity.value}.stages"
     if len(set(names)) < len(names) or not all(name and not {";", ":"} & set(name) for name in names):
         found.append(FieldError(field, ("阶段须各有名称", "every stage needs a name of its own")))
     for stage in limits.stages:
-        found += _tried(field, lambda stage=stage: parse_limit(stage.limit))
+        found += _tried(field, lambda stage=stage: _timed(severity, stage.limit))
     return found
 
 
