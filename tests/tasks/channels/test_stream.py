@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import Context
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ from app.worker import delivery
 from media import configuration as media_configuration
 from tasks.cases import intake
 from tasks.cases.report import Report, Reporter
-from tasks.channels import stream_commands
+from tasks.channels import stream_commands, stream_store
 from tasks.channels.stream_commands import EventPage
+from tasks.channels.stream_events import CaseEvent
 from tests.tasks.cases import stage, town
 from tests.tasks.channels import receivers as r
 from tests.tasks.channels.receivers import CENTRE, NOW
@@ -81,6 +83,29 @@ async def test_several_readers_at_once_give_each_event_one_position(committed: s
     pages = await asyncio.gather(*(read() for _ in range(4)))
     assert all(ids(page) == ids(pages[0]) for page in pages)
     assert {page.after for page in pages} == {30}
+
+
+async def test_a_position_is_given_by_one_reader_at_a_time(committed: str) -> None:
+    late = r.moved(uuid4(), 5)
+    await r.told(late)
+    async with db.transaction(committed):
+        assert await stream_store.place() == 1
+        other = asyncio.create_task(_told_and_read(r.opened()), context=Context())
+        async with asyncio.timeout(5):
+            while not await _others_wait():
+                await asyncio.sleep(0.01)
+    assert (await other).events[0].id == late.id  # what was given once stays
+
+
+async def _told_and_read(event: CaseEvent) -> EventPage:
+    await r.told(event)
+    return await read()
+
+
+async def _others_wait() -> bool:
+    """Whether another session waits for a lock of this one."""
+    blocked = "select exists (select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid)))"
+    return await db.fetchval(blocked)
 
 
 async def test_pages_go_on_where_the_last_one_ended(committed: str) -> None:

@@ -76,6 +76,7 @@ async def test_a_receiver_that_is_down_for_an_hour_gets_everything_then_and_in_o
         assert await r.send(now) == 0
         tries, next_try = (await r.rows("attempts", "next_try_at"))[0]
         assert tries == len(waits) + 1
+        assert await r.rows("next_try_at") == [(next_try,)] * 5  # nobody looks at those behind it before its turn
         waits.append(next_try - now)
         assert await r.send(next_try - timedelta(milliseconds=1)) == 0  # not a moment earlier
         assert (await r.rows("attempts"))[0] == (tries,)
