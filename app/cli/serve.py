@@ -16,6 +16,7 @@ from app import programs, reach, settings
 from app.listening import listen
 from app.notices import streams
 from app.supervisor import Supervisor
+from tasks.channels import stream_commands
 
 GRACE_SECONDS = 30
 """So long requests in flight may still take when the server is asked to stop."""
@@ -55,6 +56,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; requests in flight are finished."""
         streams.end_all()
+        stream_commands.end_all()
         await super().shutdown(sockets)
 
 
