@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Request, Response, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from app.identity import scope
@@ -18,7 +18,7 @@ from tasks.cases.rules_commands import ChangedDraft, DraftView, NewDraft, RulesV
 READ: dict[str, Any] = {"action": "rule.read"}
 MANAGE: dict[str, Any] = {"action": "rule.manage"}
 Limit = Annotated[int, QueryParameter(ge=1, le=200)]
-Number = Annotated[int, Meta(ge=0, le=1_000_000)]
+MOST_VERSIONS = 1_000_000
 MOST_TRIED = 20_000
 
 
@@ -46,7 +46,7 @@ async def versions(
     request: Request[Any, Any, Any],
     actor: NamedDependency[Actor],
     limit: Limit = 50,
-    before: FromQuery[Number | None] = None,
+    before: Annotated[int | None, QueryParameter(ge=1, le=MOST_VERSIONS)] = None,
 ) -> Response[list[RulesView]]:
     """List published versions, newest first, with author and reviewer; their rules are left out."""
     scope.require_any(actor, "rule.read")
@@ -58,7 +58,7 @@ async def versions(
 
 
 @get("/routing/rules/versions/{number:int}", opt=READ, tags=["routing"])
-async def version(number: FromPath[Number], actor: NamedDependency[Actor]) -> RulesView:
+async def version(number: FromPath[int], actor: NamedDependency[Actor]) -> RulesView:
     """Show a version of the rules; versions are never changed."""
     scope.require_any(actor, "rule.read")
     return await commands.version(number, actor)

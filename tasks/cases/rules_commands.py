@@ -114,7 +114,7 @@ async def version(number: int | None, actor: Actor) -> RulesView:
 async def _version(number: int) -> RulesView:
     if number == 0:
         return SHIPPED
-    found = await rules_store.version(number)
+    found = await rules_store.version(number) if 0 < number < 2**31 else None
     if found is None:
         raise RulesNotFound()
     return _shown(found)
