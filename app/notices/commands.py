@@ -65,7 +65,9 @@ async def on_case(event: CaseOpened | CaseMoved, now: datetime) -> None:
     except CaseNotFound:
         return
     centre = (await grid.directory(now)).centre()
-    await _make(wording.wanted(event, case, None if centre is None else centre.id), now)
+    told = isinstance(event, CaseMoved) and wording.arrived(event)
+    followers = await queries.followers(event.case) if told else []
+    await _make(wording.wanted(event, case, None if centre is None else centre.id, followers), now)
 
 
 async def on_escalated(event: LegEscalated, now: datetime) -> None:
@@ -86,7 +88,7 @@ async def _make(wanted: Sequence[Wanted], now: datetime) -> None:
     fresh = [(notice, each) for notice, each in notices if notice in written]
     if not fresh:
         return
-    known = await store.addresses({each.recipient for _, each in fresh}, fresh[0][1].about)
+    known = await store.addresses({each.recipient for _, each in fresh}, {each.about for _, each in fresh})
     deliveries = [out for notice, each in fresh for out in _outs(notice, each, known, now)]
     if deliveries:
         await store.add_deliveries(deliveries)
@@ -94,7 +96,8 @@ async def _make(wanted: Sequence[Wanted], now: datetime) -> None:
 
 
 def _outs(notice: UUID, wanted: Wanted, known: Sequence[Address], now: datetime) -> list[Out]:
-    by_channel = {Channel(each.channel): each.id for each in known if each.recipient == wanted.recipient}
+    mine = [each for each in known if each.recipient == wanted.recipient]
+    by_channel = {Channel(each.channel): each.id for each in mine if each.about in (wanted.recipient, wanted.about)}
     return [
         Out(
             id=new_id(),

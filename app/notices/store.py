@@ -93,13 +93,13 @@ async def ring(district: str) -> None:
     await db.execute("select pg_notify($1, $2)", NOTIFY, district)
 
 
-async def addresses(recipients: Collection[UUID], case: UUID) -> list[Address]:
-    """Return where messages about a case to these recipients may go."""
+async def addresses(recipients: Collection[UUID], cases: Collection[UUID]) -> list[Address]:
+    """Return where messages about cases to these recipients may go."""
     rows = await db.fetch(
         "select id, recipient, channel, about from notice_address"
-        " where recipient = any($1::uuid[]) and about in (recipient, $2)",
+        " where recipient = any($1::uuid[]) and (about = recipient or about = any($2::uuid[]))",
         list(recipients),
-        case,
+        list(cases),
     )
     return [Address(**dict(row)) for row in rows]
 

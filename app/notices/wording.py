@@ -1,14 +1,14 @@
 """Which event tells whom what, and through which channels: no word but number, state and organisation; pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tasks.cases.events import CaseMoved, CaseOpened, LegEscalated
-from tasks.cases.model import STATE_WORDS, State
+from tasks.cases.model import STATE_WORDS, Follower, State
 from tasks.cases.views import CaseView, LegView
 
 
@@ -37,6 +37,8 @@ class Kind(StrEnum):
     REJECTED = "rejected"
     CALLING_BACK = "calling_back"
     CLOSED = "closed"
+    MERGED = "merged"
+    HANDLED = "handled"
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -56,8 +58,14 @@ TO_REPORTER: dict[str, tuple[Kind, str, str]] = {
     State.REJECTED: (Kind.REJECTED, "不予受理", "not accepted"),
     State.CALLING_BACK: (Kind.CALLING_BACK, "已办理，请评价", "handled; please rate it"),
     State.CLOSED: (Kind.CLOSED, "已办结", "closed"),
+    State.MERGED: (Kind.MERGED, "已与相同诉求合并办理", "handled together with the same request"),
 }
 """What the one who reported is told when the case comes into a state."""
+TO_OTHERS: dict[str, tuple[Kind, str, str]] = TO_REPORTER | {
+    State.CALLING_BACK: (Kind.HANDLED, "已办理，正在回访", "handled; the one who reported it is asked"),
+}
+"""What everybody else is told who joined, or whose own case was merged into this one: they do not rate it."""
+TO_CITIZENS = frozenset(kind for told in (TO_REPORTER, TO_OTHERS) for kind, _, _ in told.values())
 
 _GIVING = frozenset({"assigned", "ruled", "delegated", "assistance_asked", "verified", "rated", "reopened"})
 """Commands that may open a turn."""
@@ -74,11 +82,13 @@ def matters(event: CaseOpened | CaseMoved) -> bool:
     """Say whether anybody might be told; saves the look at the case for most steps."""
     if isinstance(event, CaseOpened):
         return event.lead is not None
-    return event.command in _GIVING | {"returned", *_TOLD} or _arrived(event)
+    return event.command in _GIVING | {"returned", *_TOLD} or arrived(event)
 
 
-def wanted(event: CaseOpened | CaseMoved, case: CaseView, centre: UUID | None) -> list[Wanted]:
-    """Return the notices of an event, given the case as it stands and the district centre's id."""
+def wanted(
+    event: CaseOpened | CaseMoved, case: CaseView, centre: UUID | None, followers: Sequence[Follower] = ()
+) -> list[Wanted]:
+    """Return the notices of an event, given the case as it stands, the district centre's id and who reported it."""
     found = list(_turns(event, case))
     if isinstance(event, CaseMoved):
         leg = next((each for each in case.legs if each.id == event.leg), None)
@@ -86,10 +96,18 @@ def wanted(event: CaseOpened | CaseMoved, case: CaseView, centre: UUID | None) -
             found += _returned(event, case, leg, centre)
         elif leg is not None and event.command in _TOLD:
             found += _TOLD[event.command](event, case, leg)
-        if event.reporter is not None and _arrived(event):
-            kind, zh, en = TO_REPORTER[event.state]
-            found.append(_notice(event, case, event.reporter, kind, str(event.version), zh, en))
+        if arrived(event):
+            found += _informed(event, case, followers)
     return found
+
+
+def _informed(event: CaseMoved, case: CaseView, followers: Sequence[Follower]) -> Iterator[Wanted]:
+    """Tell everybody who reported, each under the number they know."""
+    for each in followers:
+        own = each.case == event.case and each.reporter == event.reporter
+        kind, zh, en = (TO_REPORTER if own else TO_OTHERS)[event.state]
+        told = _notice(event, case, each.reporter, kind, f"{event.case}:{event.version}", zh, en)
+        yield structs.replace(told, about=each.case, number=each.number)
 
 
 def channels(notice: Wanted, addressed: frozenset[Channel], on: frozenset[Channel]) -> list[Channel]:
@@ -100,14 +118,15 @@ def channels(notice: Wanted, addressed: frozenset[Channel], on: frozenset[Channe
     found: list[Channel] = []
     if Channel.SMS in addressed and (notice.critical or notice.kind in _RINGING):
         found.append(Channel.SMS)
-    if notice.kind not in {kind for kind, _, _ in TO_REPORTER.values()}:
+    if notice.kind not in TO_CITIZENS:
         found.append(Channel.WEBHOOK)
     elif Channel.SUBSCRIBE_MESSAGE in addressed:
         found.append(Channel.SUBSCRIBE_MESSAGE)
     return [channel for channel in found if channel in on]
 
 
-def _arrived(event: CaseMoved) -> bool:
+def arrived(event: CaseMoved) -> bool:
+    """Say whether the case came into a state its reporters are told of."""
     return event.state != event.before and event.state in TO_REPORTER
 
 

@@ -167,7 +167,8 @@ async def _write(steps: list[Done], order: o.Order, directory: Directory) -> Cas
     case = replace(last.case, trace_seq=made.head.seq, trace_hash=made.head.hash)
     changed = journal.merged((), [leg for step in steps for leg in step.change.legs])
     legs = journal.merged(first.legs, changed)
-    view = standing.view_of(replace(first, case=case, legs=legs, leg=None), directory)
+    item = first.found.item or first.item
+    view = standing.view_of(replace(first, case=case, legs=legs, leg=None, item=item), directory)
     answers: list[CommandRow] = []
     if order.command_id is not None:
         answer: dict[str, Any] = msgspec.to_builtins(view)

@@ -100,9 +100,9 @@ def _fit_to_verify(s: Situation, order: o.AssignVerifier | None) -> bool:
     return order is None or (_unbiased(s, order) and order.to not in s.handlers())
 
 
-def _fit_to_take_in(s: Situation, _: Any) -> bool:
+def _fit_to_take_in(s: Situation, order: o.Merge | None) -> bool:
     other = s.found.target
-    return other is None or (other.id != s.case.id and other.state not in ENDED)
+    return order is None or other is None or (other.id != s.case.id and other.state not in ENDED)
 
 
 def _amends(s: Situation, order: o.Amend | None) -> bool:

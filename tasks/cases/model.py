@@ -102,6 +102,14 @@ class Signal(StrEnum):
     CLEAR = "clear"
 
 
+class Follower(Struct, frozen=True, kw_only=True):
+    """Somebody who is kept informed, under the case they know: their own, also when it was merged."""
+
+    reporter: UUID
+    case: UUID
+    number: str
+
+
 class CheckPoint(Struct, frozen=True, kw_only=True):
     """A point of an inspection's checklist (联合检查): not looked at yet, in order, or not; with the case it opened."""
 

@@ -15,7 +15,7 @@ from app.kernel.crs import Place
 from tasks.cases import trace
 from tasks.cases.catalogue import Item
 from tasks.cases.journal import EventRow, TextRow
-from tasks.cases.model import ENDED, Case, Leg
+from tasks.cases.model import ENDED, Case, Follower, Leg
 from tasks.cases.tables import (
     CaseCommandRow,
     CaseContactRow,
@@ -234,14 +234,6 @@ async def set_place(case_id: UUID, place: Place) -> None:
         place.datum.value,
         place.accuracy_m,
     )
-
-
-class Follower(Struct, frozen=True, kw_only=True):
-    """Somebody who is kept informed, under the case they know: their own, also when it was merged."""
-
-    reporter: UUID
-    case: UUID
-    number: str
 
 
 async def reporters(case_id: UUID) -> list[Follower]:

@@ -145,3 +145,8 @@ def situation(of: Case, *legs: Leg, actor: Actor = SYSTEM, **changes: Any) -> Si
         "last_lead_now": of.last_lead,
     }
     return Situation(**fields | changes)
+
+
+def person(number: int) -> Actor:
+    """One of many citizens."""
+    return Actor(id=_id(300 + number), kind="citizen", district=DISTRICT)
