@@ -138,6 +138,10 @@ class RoutingView(Struct, frozen=True, kw_only=True):
     reason: tuple[str, str]
     place: str
     looked_at: tuple[dict[str, Any], ...]
+    passed_over: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    lead: UUID | None = None
+    limits: dict[str, str] = {}
 
 
 class CaseRowView(Struct, frozen=True, kw_only=True):
