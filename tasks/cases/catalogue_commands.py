@@ -50,6 +50,8 @@ class Version(Struct, frozen=True, kw_only=True):
 
 def _since(wanted: datetime | None, now: datetime) -> datetime:
     """Return from when a change holds: what was is not rewritten."""
+    if wanted is not None and wanted.tzinfo is None:
+        raise invalid("effective_from", "时间缺少时区", "a time without its zone")
     if wanted is not None and wanted < now:
         raise invalid("effective_from", "不能早于现在", "must not lie in the past")
     return wanted or now

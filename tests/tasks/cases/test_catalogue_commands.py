@@ -82,8 +82,10 @@ async def test_a_change_holds_from_its_time_on_and_the_past_cannot_be_changed(pl
     just_before = LATER - timedelta(seconds=1)
     assert (await queries.item("E0102", CENTRE_CLERK, just_before)).version == 1
     assert (await queries.item("E0102", CENTRE_CLERK, LATER)).name == "改"
-    with pytest.raises(Invalid):
-        await catalogue_commands.change(other("E0102"), CENTRE_CLERK, NOW, NOW - timedelta(seconds=1))
+    for bad in (NOW - timedelta(seconds=1), LATER.replace(tzinfo=None)):
+        with pytest.raises(Invalid) as refused:
+            await catalogue_commands.change(other("E0102"), CENTRE_CLERK, NOW, bad)
+        assert [each.field for each in refused.value.errors] == ["effective_from"]
 
 
 async def test_saying_the_same_again_makes_no_version(place: str):
