@@ -27,7 +27,7 @@ from tasks.cases.problems import ExportsBusy
 
 ACTION = "case.export"
 Format = Literal["csv", "xlsx"]
-CSV = "text/csv; charset=utf-8"
+CSV = "text/csv"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MEDIA_TYPES: dict[Format, str] = {"csv": CSV, "xlsx": XLSX}
 BATCH = 500

@@ -284,7 +284,7 @@ def _box(text: str | None) -> tuple[float, float, float, float] | None:
 async def figures(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],
-    group_by: Literal["item", "town", "organisation", "source", "month"] = "month",
+    group_by: FromQuery[Literal["item", "town", "organisation", "source", "month"]] = "month",
     since: FromQuery[Instant | None] = None,
     until: FromQuery[Instant | None] = None,
     item: Word = None,

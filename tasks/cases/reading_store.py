@@ -223,3 +223,12 @@ async def change_template(changed: Template) -> None:
 async def remove_template(template_id: UUID) -> None:
     """Delete a template."""
     await db.execute("delete from reply_template where id = $1", template_id)
+
+
+async def public_result(case_id: UUID) -> str | None:
+    """Return what was last said publicly of how a case was handled; None while nothing was."""
+    return await db.fetchval(
+        "select t.text from case_text t join case_event e on e.id = t.event where t.case_id = $1 and t.field = 'result'"
+        " and t.public order by e.seq desc limit 1",
+        case_id,
+    )

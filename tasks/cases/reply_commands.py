@@ -141,13 +141,13 @@ async def reply(case_id: UUID, template_id: UUID, actor: Actor, now: datetime) -
     async with db.transaction(actor.district):
         found = await template(template_id, actor, now)
         seen = await queries.case(case_id, actor, now)
-    title, no_title = replies.fill(found.title, _values(seen))
-    text, missing = replies.fill(found.body, _values(seen))
+        values = _values(seen) | {"result": await reading_store.public_result(case_id)}
+    title, no_title = replies.fill(found.title, values)
+    text, missing = replies.fill(found.body, values)
     return Reply(template=found.id, title=title, text=text, missing=tuple(dict.fromkeys((*missing, *no_title))))
 
 
 def _values(case: CaseDetail) -> dict[str, str | None]:
-    results = [leg.result for leg in case.legs if leg.kind == "root" and leg.result]
     return {
         "number": case.number,
         "item": case.item_name,
@@ -157,5 +157,4 @@ def _values(case: CaseDetail) -> dict[str, str | None]:
         "organisation": case.lead_name,
         "received": replies.moment(case.received_at),
         "due": replies.moment(case.due_at or case.total_due),
-        "result": results[-1] if results else None,
     }
