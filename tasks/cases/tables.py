@@ -93,6 +93,7 @@ class CaseMarksRow(Table, tablename="case_marks"):
     catalogue = UUID(null=True, default=None)
     rules = UUID(null=True, default=None)
     difficult = UUID(null=True, default=None)
+    calendar = UUID(null=True, default=None)
 
 
 class CaseCalendarRow(Table, tablename="case_calendar"):
