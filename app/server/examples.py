@@ -256,7 +256,7 @@ ANSWERS: dict[str, Any] = {
             "title": "路灯不亮（演示）", "address": "演示路 1 号", "item": "H305", "severity": "routine",
             "source": "citizen", "area": "330109001001001", "town": "330109001", "cell": "330109001001001",
             "lon": 120.0215, "lat": 30.2785, "lead": UNIT, "received_at": "2026-11-23T08:00:00Z",
-            "due_at": "2026-11-25T08:00:00Z", "overdue": False, "closed_at": None,
+            "due_at": "2026-11-25T08:00:00Z", "overdue": False, "closed_at": None, "claimed_by": None,
         }
     ],
     "V1CitizenRequestsRequestIdFollow": {
