@@ -52,6 +52,10 @@ class NewCase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     evidence: Annotated[tuple[EvidenceRef, ...], Meta(max_length=30)] = ()
     parent: UUID | None = None
     occurred_at: Instant | None = None
+    complained_about: Annotated[tuple[UUID, ...], Meta(max_length=20)] = ()
+    """Organisations and persons the matter is about: they take no part in it and do not see who reported it."""
+    checklist: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=100)], ...], Meta(max_length=100)] = ()
+    """The points of a joint inspection (联合检查)."""
 
 
 class Link(Struct, frozen=True):
@@ -88,6 +92,8 @@ def _report(data: NewCase, actor: Actor) -> Report:
         evidence=data.evidence,
         parent=data.parent,
         occurred_at=data.occurred_at,
+        complained_about=data.complained_about,
+        checklist=data.checklist,
         sender=sender,
     )
 

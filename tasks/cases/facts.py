@@ -191,6 +191,10 @@ def _of_case(done: Done, directory: Directory) -> list[Fact]:
         score = order.score if isinstance(order, o.Rate) else None
         said = {"answered": score is not None, "satisfied": score is not None and score >= 3, "score": score}
         kind, due_at = "survey", done.before.case.call_back_due
+    elif isinstance(order, o.ReviewDossier):
+        said = {"passed": all(order.checklist.values()), "points": len(order.checklist)}
+        said |= {"faults": [point.value for point, passed in sorted(order.checklist.items()) if not passed]}
+        kind, due_at = "review", None
     else:
         return _ruled(done, directory) if isinstance(order, o.Rule) else []
     said |= {"occurred_at": at, "due_at": due_at, "done_at": at}
@@ -202,13 +206,14 @@ def _of_case(done: Done, directory: Directory) -> list[Fact]:
 
 
 def _ruled(done: Done, directory: Directory) -> list[Fact]:
-    """Return the returns as the ruling judged them: founded unless the work came back to the one who returned it."""
+    """Return the returns as the ruling judged them: unfounded where it says so, or where the work came back to them."""
     order, case, at = done.order, done.change.case, done.before.now
     if not isinstance(order, o.Rule):
         return []
     returned = [leg for leg in done.before.legs if leg.kind is LegKind.ROOT and leg.state is LegState.RETURNED]
+    founded = {leg.id: order.returned_rightly and leg.organisation != order.to for leg in returned}
     return [
-        _leg_fact("return", leg, case, at, directory, occurred_at=leg.done_at, founded=leg.organisation != order.to)
+        _leg_fact("return", leg, case, at, directory, occurred_at=leg.done_at, founded=founded[leg.id])
         for leg in returned
     ]
 

@@ -54,11 +54,10 @@ class Opened(Struct, frozen=True, kw_only=True):
 
 
 def _named_desk(report: Report, world: World) -> UUID | None:
-    """Return the desk that is named: as said, else the clerk's own centre."""
-    if report.desk is not None:
-        return report.desk
-    own = (m.organisation for m in world.actor.memberships if m.role == "town_centre" and m.organisation is not None)
-    return next(own, None)
+    """Return the desk that is named: as said, else the clerk's own centre; none that is complained about."""
+    own = (m.organisation for m in world.actor.memberships if m.role == "town_centre")
+    named = report.desk or next((each for each in own if each is not None), None)
+    return None if named in report.complained_about else named
 
 
 def _desk(report: Report, world: World) -> UUID | None:
@@ -124,10 +123,18 @@ def decision_of(report: Report, case: Case, item: Item, located: Located | None,
     asked = _routing_case(report, case, item, located, _named_desk(report, world))
     decision = route(asked, world.rules, world.directory, world.now, world.calendar)
     hinted = None if report.lead is None else world.directory.current(report.lead)
-    if hinted is None or hinted.id in report.complained_about:
+    if hinted is None:
         return decision
+    if hinted.id in report.complained_about:
+        zh, en = decision.explanation.reason
+        left_out = (
+            f"来源指定的{hinted.name}是被投诉单位，回避；",
+            f"{hinted.name}, named by the source, is complained about; ",
+        )
+        said = replace(decision.explanation, reason=(left_out[0] + zh, left_out[1] + en))
+        return replace(decision, explanation=said)
     reason = (f"来源指定：{hinted.name}", f"named by the source: {hinted.name}")
-    others = tuple(each for each in report.assistants if each != hinted.id)
+    others = tuple(each for each in report.assistants if each not in (hinted.id, *report.complained_about))
     explanation = replace(decision.explanation, reason=reason)
     return replace(decision, lead=hinted.id, assistants=others, limits={}, rule="hint", explanation=explanation)
 
@@ -228,7 +235,7 @@ def open_one(report: Report, item: Item, number: str, located: Located | None, w
     salt = world.makers.salt()
     case = received(report, item, number, located, world)
     decision = decision_of(report, case, item, located, world)
-    if decision.lead is None:
+    if decision.lead is None and decision.desk not in report.complained_about:
         case = replace(case, desk=decision.desk)
     case = replace(case, limits=decision.limits)
     first = _received_event(report, case, salt, world)

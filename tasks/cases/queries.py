@@ -137,10 +137,10 @@ async def contact(case_id: UUID, reason: str, actor: Actor, now: datetime) -> Co
     async with db.transaction(actor.district):
         found, legs, directory = await _seen(case_id, actor, now)
         item = (await reference.present()).catalogue.version(found.item, found.item_version)
-        parts = standing.situation(found, legs, item, actor, now, directory).parts()
+        here = standing.situation(found, legs, item, actor, now, directory)
         may_see = {Part.DESK, Part.CENTRE} | ({Part.LEAD, Part.ASSIGNER} if item.privacy == "handlers" else set[Part]())
         scope.require_any(actor, "case.contact")
-        if not parts & may_see:
+        if here.complained_about or not here.parts() & may_see:
             raise CaseNotFound
         await identity.log_access(actor, "case.contact", f"case:{case_id}", reason, now)
         row = await db.fetchrow("select name, phone from case_contact where case_id = $1", case_id)

@@ -102,6 +102,12 @@ def faults(report: Report, now: datetime) -> list[FieldError]:
         (early, "occurred_at", ("时间过早", "the time lies too far back")),
         (late, "occurred_at", ("时间在将来", "the time lies in the future")),
         (len(attributes) > 20_000, "attributes", ("属性过多", "too many attributes")),
+        (len(set(report.checklist)) < len(report.checklist), "checklist", ("检查项重复", "a point occurs twice")),
+        (
+            "\x00" in "".join(report.checklist),
+            "checklist",
+            ("含有无法保存的字符", "holds a character that cannot be stored"),
+        ),
         (b"\\u0000" in attributes, "attributes", ("含有无法保存的字符", "holds a character that cannot be stored")),
     )
     return _text_faults(report) + [FieldError(field, why) for wrong, field, why in checks if wrong]
