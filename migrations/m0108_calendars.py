@@ -30,6 +30,8 @@ STATEMENTS = (
     ),
     "alter table cases add column if not exists reminded_until timestamptz",
     # the sweep reads the legs and cases that are due in the order of their time
+    "drop index if exists case_leg_urge",
+    "drop index if exists cases_wake",
     "create index if not exists case_leg_sweep on case_leg (next_urge_at, id) where next_urge_at is not null",
     "create index if not exists cases_sweep on cases (wake_at, id) where wake_at is not null",
     # the second loop: whose answer is missing, who is under supervision
