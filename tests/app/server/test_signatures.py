@@ -216,7 +216,7 @@ async def test_the_refusal_speaks_chinese_and_english(
 ) -> None:
     headers = {"X-Api-Key": (await made(district)).key, "Accept-Language": language}
     document = (await send(probe, MARKS, headers)).json()
-    assert document["title"] == ("请求签名未通过", "The request's signature is refused")[index]
+    assert document["title"] == ("请求没有签名", "The request is not signed")[index]
     assert document["detail"] == REASONS["missing"][index]
 
 
