@@ -67,7 +67,8 @@ async def test_urging_reaches_the_holder_each_time_and_says_when_it_is_late(plac
     assert [(to, kind) for to, kind, _ in urged] == [(stage.TOWN_CENTRE, "urged"), (stage.TOWN_CLERK.id, "urged")]
     assert await sweeping.sweep(place, NOW + timedelta(days=60)) == 1
     await tell()
-    assert {kind for _, kind, _ in (await notices())[len(before) + 2 :]} == {"overdue"}
+    # two months too late it comes under supervision at once
+    assert {kind for _, kind, _ in (await notices())[len(before) + 2 :]} == {"overdue", "supervised"}
 
 
 async def test_the_citizen_is_told_when_it_is_done(place: str) -> None:
