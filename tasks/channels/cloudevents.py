@@ -43,7 +43,7 @@ class CloudEvent(Struct, frozen=True, kw_only=True):
     digest: str
 
     def record(self) -> dict[str, Any]:
-        """Return what a mapping reads: the data, and the attributes as `@id`, `@source`, `@type`, `@subject` and so on."""
+        """Return what a mapping reads: the data, and its attributes as `@id`, `@source`, `@type` and so on."""
         told = {"@id": self.id, "@source": self.source, "@type": self.type}
         more = {"@subject": self.subject, "@time": self.time}
         return self.data | told | {name: value for name, value in more.items() if value is not None}
