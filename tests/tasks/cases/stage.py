@@ -150,3 +150,8 @@ def situation(of: Case, *legs: Leg, actor: Actor = SYSTEM, **changes: Any) -> Si
 def person(number: int) -> Actor:
     """One of many citizens."""
     return Actor(id=_id(300 + number), kind="citizen", district=DISTRICT)
+
+
+def numbered(number: int) -> UUID:
+    """One of many ids, the same in every run."""
+    return _id(7000 + number)
