@@ -1,10 +1,11 @@
-"""A district's own calendar over the national one: working hours, days off, make-up days, years that came later; pure."""
+"""A district's own calendar over the national one: working hours, days off, make-up days, later years; pure."""
 
 import csv
 import hashlib
 import io
 from collections.abc import Sequence
 from datetime import date, time
+from itertools import pairwise
 from typing import Annotated
 
 import msgspec
@@ -29,7 +30,7 @@ Periods = Annotated[tuple[Period, ...], Meta(max_length=6)]
 
 
 class Day(Struct, frozen=True, kw_only=True):
-    """A day that differs from its week: off, or worked though the week says otherwise (调休); as holiday-cn writes it."""
+    """A day that differs from its week: off, or worked all the same (调休); as holiday-cn writes it."""
 
     date: date
     isOffDay: bool  # noqa: N815 – the name the files of holiday-cn give it
@@ -37,7 +38,7 @@ class Day(Struct, frozen=True, kw_only=True):
 
 
 class Year(Struct, frozen=True, kw_only=True):
-    """A file of holiday-cn: all days of a year that the State Council's notice names. Other fields are not looked at."""
+    """A file of holiday-cn: all days of a year that the State Council's notice names. Other fields are left out."""
 
     year: Annotated[int, Meta(ge=2000, le=2100)]
     days: Annotated[tuple[Day, ...], Meta(max_length=400)]
@@ -65,7 +66,7 @@ def _hours(periods: Sequence[Period]) -> Hours:
 def _wrong_hours(field: str, periods: Sequence[Period]) -> list[FieldError]:
     hours = _hours(periods)
     edges = [edge for period in hours for edge in period]
-    if all(a < b for a, b in zip(edges, edges[1:], strict=False)):
+    if all(a < b for a, b in pairwise(edges)):
         return []
     return [FieldError(field, ("时段须按先后排列且不重叠", "periods are in order and do not overlap"))]
 
@@ -114,7 +115,7 @@ def _known_until(national: Calendar, years: frozenset[int]) -> date | None:
 
 
 def with_year(document: CalendarDocument, year: Year) -> CalendarDocument:
-    """Return a calendar that holds a year's days, in place of those it had of their dates; Invalid for a foreign day."""
+    """Return a calendar that holds a year's days, in place of those of their dates; Invalid for a foreign day."""
     for n, day in enumerate(year.days):
         if abs(day.date.year - year.year) > 1:  # a notice may name days at the turn of the year
             raise invalid(f"days[{n}].date", f"不在 {year.year} 年", f"is not in {year.year}")

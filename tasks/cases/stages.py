@@ -1,4 +1,4 @@
-"""Named stages of handling (停工、处罚、拆除): each has a limit of its own from assignment, and is reached once; pure."""
+"""Named stages of handling (停工、处罚、拆除): each with a limit from assignment, each reached once; pure."""
 
 from datetime import datetime
 

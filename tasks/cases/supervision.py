@@ -126,7 +126,8 @@ def _of(rung: Escalation, s: Situation, leg: Leg, clocks: dict[str, list[Running
 def ladder(s: Situation, leg: Leg) -> list[Rung]:
     """Return the rungs of a leg that were not climbed yet, in order of time.
 
-    None once its work is handed in, nor while its case's clocks stand still. Under supervision the rungs that ask for no higher level are left out: nothing would change.
+    None once its work is handed in, nor while its case's clocks stand still. Under supervision the rungs that ask for
+    no higher level are left out: nothing would change.
     """
     if leg.state not in _WORKED_ON or s.case.state not in (State.ASSIGNED, State.HANDLING):
         return []
