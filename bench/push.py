@@ -13,8 +13,7 @@ from app.identity import keys
 from bench import cases as single
 from bench.figure import Figure
 from bench.load import call
-from bench.platform import DISTRICT, Context
-from bench.points import points_of
+from bench.platform import Context
 
 SOURCE = "fire-post"
 RECORDS, PUSHES = 1_000, 4
@@ -51,8 +50,8 @@ async def run(context: Context) -> list[Figure]:
 
 def _batches() -> list[list[dict[str, Any]]]:
     """Made-up findings all over the district; one in 27 has a time in the future."""
-    points = iter(points_of(places.build().boundaries[DISTRICT], RECORDS))
-    where = list(islice(points, RECORDS))
+    middles = [cell.polygon.representative_point() for cell in islice(places.build().cells, RECORDS)]
+    where = [(middle.x, middle.y) for middle in middles]
     return [[_record(push, n, *where[n]) for n in range(RECORDS)] for push in range(PUSHES + 1)]
 
 
