@@ -36,7 +36,7 @@ def plan(course: Course, case: Case, legs: tuple[Leg, ...]) -> Given | None:
         return _unsigned(course, case, leg)
     if leg.state is LegState.SIGNED:
         return _signed(course, case, leg, legs)
-    return _submitted(course, leg)
+    return _submitted(course, leg, legs)
 
 
 def somebody_else(random: Random, case: Case, legs: tuple[Leg, ...], cast: Cast) -> UUID:
@@ -176,8 +176,10 @@ def _photo(random: Random, at: datetime) -> EvidenceRef:
     return EvidenceRef(id=identifier, sha256=f"{random.getrandbits(256):064x}", size=1, media_type="image/jpeg")
 
 
-def _submitted(course: Course, leg: Leg) -> Given:
-    parent = _assigner(course, leg)
+def _submitted(course: Course, leg: Leg, legs: tuple[Leg, ...]) -> Given:
+    """What was handed up is confirmed or sent back by whose turn is above, not by the desk that asked for help."""
+    above = next((each.organisation for each in legs if each.id == leg.parent), course.cast.centre.id)
+    parent = course.person(above)
     if leg.kind is LegKind.INNER and leg.reworks == 0 and course.once(leg, "sent back", SENT_BACK):
         return Given(course.soon(0.8), parent, o.SendBack(leg=leg.id, reason="处置照片不清晰，请补充后重新提交。"))
     return Given(course.soon(0.5), parent, o.Confirm(leg=leg.id))
