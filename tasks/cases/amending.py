@@ -25,11 +25,13 @@ def amend(s: Situation, order: o.Amend, step: CaseStep) -> Change:
     was = {"item": s.case.item, "item_version": s.case.item_version, "severity": s.case.severity.value}
     said: dict[str, Any] = {"item": item.code, "item_version": item.version, "severity": severity.value}
     said |= {"cell": case.cell, "was": was | {"cell": s.case.cell}}
+    there = tuple(replace(leg, town=case.town or "") for leg in s.legs) if case.town != s.case.town else ()
+    s = replace(s, legs=there or s.legs)
     if (case.item, case.severity) == (s.case.item, s.case.severity):
-        return Change(case=case, body=said)
+        return Change(case=case, legs=there, body=said)
     here = replace(s, item=item, case=case)
     case = replace(case, **_dues(here))
-    legs = l.reckon_all(here, case, clocks_of(item, case).handle)
+    legs = tuple({leg.id: leg for leg in (*there, *l.reckon_all(here, case, clocks_of(item, case).handle))}.values())
     dues = {str(leg.id): l.text_of(leg.handle_due) for leg in legs}
     return Change(case=case, legs=legs, body=said | {"handle_due": dues, "total_due": l.text_of(case.total_due)})
 

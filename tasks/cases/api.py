@@ -1,7 +1,7 @@
 """Cases over HTTP: decode, call, encode."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -14,11 +14,12 @@ from app.identity import scope
 from app.kernel.actor import Actor, Role
 from app.kernel.crs import Place
 from media.evidence import EvidenceRef
-from tasks.cases import claim_commands, commands, intake, queries
+from tasks.cases import claim_commands, commands, intake, listing, queries
 from tasks.cases import orders as o
 from tasks.cases.catalogue import Item
+from tasks.cases.listing import Filter
 from tasks.cases.model import Severity
-from tasks.cases.queries import ContactView, Filter
+from tasks.cases.queries import ContactView
 from tasks.cases.report import Report, Reporter
 from tasks.cases.views import CaseDetail, CaseRowView, CaseView, RoutingView, StepView
 
@@ -28,6 +29,7 @@ DESK_ROLES = frozenset({Role.STATION, Role.TOWN_CENTRE, Role.DEPARTMENT, Role.DI
 Limit = Annotated[int, QueryParameter(ge=1, le=200)]
 Instant = Annotated[datetime, Meta(tz=True)]
 Line = Annotated[str, Meta(max_length=200)]
+BOX = r"^-?[0-9]{1,3}(\.[0-9]{1,15})?(,-?[0-9]{1,3}(\.[0-9]{1,15})?){3}$"
 
 
 class Caller(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,10 +123,16 @@ async def cases(
     since: FromQuery[Instant | None] = None,
     until: FromQuery[Instant | None] = None,
     parent: FromQuery[UUID | None] = None,
+    severity: FromQuery[Severity | None] = None,
+    box: Annotated[str | None, QueryParameter(pattern=BOX, description="west,south,east,north in degrees")] = None,
+    sort: FromQuery[Literal["due", "newest"]] = "due",
     limit: Limit = 50,
     after: FromQuery[str | None] = None,
 ) -> Response[list[CaseRowView]]:
-    """List the cases you may see, newest first. `state` takes several, separated by commas."""
+    """List the cases you may see: overdue first, then by the nearest due, those without a due newest first.
+
+    `state` takes several, separated by commas; `text` looks for words in title, address and description, or a number.
+    """
     scope.require_any(actor, "case.view")
     states = tuple(part for part in (wanted or "").split(",") if part)
     asked = Filter(
@@ -139,11 +147,17 @@ async def cases(
         since=since,
         until=until,
         parent=parent,
+        severity=severity,
+        box=None if box is None else listing.box_of(box),
     )
-    rows = await queries.cases(asked, actor, now, limit, after)
+    newest = sort == "newest"
+    rows = await queries.cases(asked, actor, now, limit, after, newest=newest)
     headers: dict[str, str] = {}
     if len(rows) == limit:
-        following = dict(request.query_params.items()) | {"after": queries.cursor_after(rows[-1]), "limit": str(limit)}
+        following = dict(request.query_params.items()) | {
+            "after": queries.cursor_after(rows[-1], newest=newest),
+            "limit": str(limit),
+        }
         headers["Link"] = f'<{request.url.path}?{urlencode(following)}>; rel="next"'
     return Response(rows, headers=headers)
 

@@ -234,5 +234,6 @@ def decide(s: Situation, order: o.Order) -> tuple[Situation, CaseStep | LegStep,
     looked_at = s.case.looked_at or (s.now if s.actor.kind == "staff" else None)
     case = replace(change.case, version=s.case.version + 1, wake_at=wake_at, looked_at=looked_at)
     legs = tuple(replace(leg, next_urge_at=supervision.next_urge(replace(s, case=case), leg)) for leg in change.legs)
+    case = replace(case, due_at=l.nearest_due(s.legs, legs))
     said = {"from": s.case.state.value, "state": case.state.value} | change.body
     return aimed, step, replace(change, case=case, legs=legs, body=said)

@@ -30,7 +30,7 @@ Format = Literal["csv", "xlsx"]
 CSV = "text/csv"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MEDIA_TYPES: dict[Format, str] = {"csv": CSV, "xlsx": XLSX}
-BATCH = 500
+BATCH = 200
 """Rows formatted at a time: some milliseconds of the loop."""
 AT_ONCE = 3
 """Exports of one process: each holds a connection of the pool as long as its reader takes."""

@@ -18,15 +18,15 @@ async def measure(asked: Asked, reach: Reach, directory: Directory, now: datetim
     where = Where()
     names = ("since", "until", "item", "source", "severity", "area")
     listed = Filter(**{name: getattr(asked, name) for name in names})
-    listing.check(listed)
-    listing.add_filter(where, listed, now)
+    listing.add_all(where, listed, now)
     if asked.lead is not None:
         where.add("c.last_lead = {}", asked.lead)
     condition = where.all(listing.visible(where, reach, directory))
+    key, shown = GROUPS[asked.group_by]
     present = where.bind("{}", now)
     rows = await db.fetch(
         f"""
-        select key, grouping(key) = 1 as whole, count(*) as cases, count(handled_at) as handled,
+        select {shown} as key, grouping(f.key) = 1 as whole, count(*) as cases, count(handled_at) as handled,
             count(*) filter (where solved_at_once) as solved_on_the_spot,
             avg(hours) filter (where timed) as mean,
             percentile_cont(array[0.5, 0.9]) within group (order by hours) filter (where timed) as quantiles,
@@ -35,7 +35,7 @@ async def measure(asked: Asked, reach: Reach, directory: Directory, now: datetim
             coalesce(sum(returns), 0) as returns, coalesce(sum(reworks), 0) as reworks,
             coalesce(sum(redos), 0) as redos, coalesce(sum(reopens), 0) as reopens
         from (
-            select {GROUPS[asked.group_by]} as key, c.handled_at, c.solved_at_once, l.handle_due,
+            select {key} as key, c.handled_at, c.solved_at_once, l.handle_due,
                 c.handled_at is not null and not c.solved_at_once as timed,
                 c.handled_at is null and c.due_at < {present} as late,
                 (extract(epoch from c.handled_at - c.received_at) / 3600)::double precision as hours,
@@ -44,7 +44,7 @@ async def measure(asked: Asked, reach: Reach, directory: Directory, now: datetim
                 and l.state in ('submitted', 'confirmed') and l.submitted_at = c.handled_at
             where {condition}
         ) f
-        group by grouping sets ((key), ())
+        group by grouping sets ((f.key), ())
         """,
         *where.arguments,
     )

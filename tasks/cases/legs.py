@@ -10,7 +10,7 @@ from tasks.cases import orders as o
 from tasks.cases import stages, supervision
 from tasks.cases.deadlines import due, parse_limit
 from tasks.cases.lifecycle import LegStep
-from tasks.cases.model import Case, Change, Leg, LegKind, Pending, State
+from tasks.cases.model import Case, Change, Leg, LegKind, LegState, Pending, State
 from tasks.cases.situation import Situation, clocks_of, earliest
 
 CALLED_LIMIT = parse_limit("30 minute")
@@ -79,6 +79,8 @@ def open_leg(
         parent=None if parent is None else parent.id,
         assigner=assigner,
         organisation=to,
+        received_at=case.received_at,
+        town=case.town or "",
         assigned_at=s.now,
         sign_due=s.due_of("sign"),
         arrive_due=s.due_of("arrive"),
@@ -86,6 +88,12 @@ def open_leg(
         final=final,
     )
     return replace(leg, handle_due=handle_due(s, leg, case), stages=stages.clocks(s, leg, case))
+
+
+def nearest_due(before: tuple[Leg, ...], changed: tuple[Leg, ...]) -> datetime | None:
+    """Return the nearest due of the legs still to be handled, once the changed ones stand for the old."""
+    now = {leg.id: leg for leg in (*before, *changed)}
+    return earliest(*(leg.handle_due for leg in now.values() if leg.state in (LegState.UNSIGNED, LegState.SIGNED)))
 
 
 def opened(leg: Leg) -> dict[str, Any]:

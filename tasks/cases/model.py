@@ -205,6 +205,8 @@ class Case(Struct, frozen=True, kw_only=True):
     """Clocks that the routing rule set instead of the item's: clock → limit."""
     reminded_until: datetime | None = None
     """Up to here whoever has to verify was reminded."""
+    due_at: datetime | None = None
+    """The nearest due of what is still to be handled: lists are ordered by it."""
     wake_at: datetime | None = None
     """When the sweep has something to do with the case itself: the end of a call-back or of a suspension."""
     trace_seq: int = 0
@@ -221,6 +223,10 @@ class Leg(Struct, frozen=True, kw_only=True):
     parent: UUID | None = None
     assigner: UUID | None = None
     organisation: UUID
+    received_at: datetime
+    """When its case came in: an organisation's list is read in this order."""
+    town: str = ""
+    """The town of its case, empty without one."""
     state: LegState = LegState.UNSIGNED
     assigned_at: datetime
     sign_due: datetime | None = None

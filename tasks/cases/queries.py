@@ -1,10 +1,8 @@
 """Reading cases: one, its trace, its routing, lists by the filters a desk uses; each row only to whom it is."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -13,7 +11,6 @@ from msgspec.structs import replace
 
 from app.identity import cipher, scope
 from app.identity import commands as identity
-from app.identity.scope import Reach
 from app.kernel import db
 from app.kernel.actor import Actor
 from app.kernel.problem import invalid
@@ -21,31 +18,14 @@ from grid import facts as grid_facts
 from grid.organisations import Directory
 from media import commands as media
 from media import facts as media_facts
-from tasks.cases import claims, reading_store, reference, standing, store, views
+from tasks.cases import claims, listing, paging, reading_store, reference, standing, store, views
 from tasks.cases.catalogue import Item
-from tasks.cases.model import ENDED, Case, Follower, Leg, Part, State
+from tasks.cases.listing import Filter, Where
+from tasks.cases.model import Case, Follower, Leg, Part
 from tasks.cases.problems import CaseNotFound, ItemNotFound
-from tasks.cases.views import CaseDetail, CaseRowView, RoutingView, StepView
+from tasks.cases.views import CaseDetail, CaseRowView, CaseView, RoutingView, StepView
 
 Shown = TypeVar("Shown", CaseDetail, CaseRowView)
-_ENDED = tuple(state.value for state in ENDED)
-
-
-class Filter(Struct, frozen=True, kw_only=True):
-    """What a desk asks a list for; everything left out is not asked."""
-
-    state: tuple[str, ...] = ()
-    item: str | None = None
-    source: str | None = None
-    area: str | None = None
-    organisation: UUID | None = None
-    handler: UUID | None = None
-    overdue: bool | None = None
-    text: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    box: tuple[float, float, float, float] | None = None
-    parent: UUID | None = None
 
 
 class ContactView(Struct, frozen=True):
@@ -95,24 +75,46 @@ async def steps(case_id: UUID, actor: Actor, now: datetime) -> list[StepView]:
         item = (await reference.present()).catalogue.version(found.item, found.item_version)
         parts = standing.situation(found, legs, item, actor, now, directory).parts()
         public_only = actor.kind == "citizen" or parts == frozenset({Part.REPORTER})
-        texts: dict[UUID, dict[str, str]] = {}
-        rows = await db.fetch("select event, field, text, public from case_text where case_id = $1", case_id)
-        for row in rows:
-            if row["public"] or not public_only:
-                texts.setdefault(row["event"], {})[row["field"]] = row["text"]
-        events = await db.fetch(
-            "select id, seq, at, type, actor, organisation, body, hash, prev_hash, algorithm from case_event"
-            " where case_id = $1 order by seq",
-            case_id,
+        return await _steps(case_id, public_only, directory)
+
+
+async def _steps(case_id: UUID, public_only: bool, directory: Directory) -> list[StepView]:
+    texts: dict[UUID, dict[str, str]] = {}
+    rows = await db.fetch("select event, field, text, public from case_text where case_id = $1", case_id)
+    for row in rows:
+        if row["public"] or not public_only:
+            texts.setdefault(row["event"], {})[row["field"]] = row["text"]
+    events = await db.fetch(
+        "select id, seq, at, type, actor, organisation, body, hash, prev_hash, algorithm from case_event"
+        " where case_id = $1 order by seq",
+        case_id,
+    )
+    return [
+        StepView(
+            **{name: value for name, value in dict(row).items() if name != "id"},
+            organisation_name=views.name_of(row["organisation"], directory),
+            texts=texts.get(row["id"], {}),
         )
-        return [
-            StepView(
-                **{name: value for name, value in dict(row).items() if name != "id"},
-                organisation_name=views.name_of(row["organisation"], directory),
-                texts=texts.get(row["id"], {}),
-            )
-            for row in events
-        ]
+        for row in events
+    ]
+
+
+async def handled_with(case_id: UUID, actor: Actor, now: datetime) -> tuple[CaseView, list[StepView]] | None:
+    """Return the case one of the actor's was merged into, at the end of the chain, with its steps; None if none.
+
+    Of its words only those are given that an organisation says to whoever reported: never what another citizen wrote.
+    """
+    async with db.transaction(actor.district):
+        found, legs, directory = await _seen(case_id, actor, now)
+        if found.merged_into is None:
+            return None
+        while found.merged_into is not None:  # ends: a case is never merged into a merged one
+            found = (await store.cases([found.merged_into]))[0]
+        legs = await store.legs(found.id)
+        item = (await reference.present()).catalogue.version(found.item, found.item_version)
+        steps = await _steps(found.id, True, directory)
+        said = [each if each.organisation is not None else replace(each, texts={}) for each in steps]
+        return standing.view_of(standing.situation(found, legs, item, actor, now, directory), directory), said
 
 
 async def followers(case_id: UUID) -> list[Follower]:
@@ -160,147 +162,51 @@ async def evidence_link(case_id: UUID, evidence_id: UUID, variant: str, actor: A
             raise invalid("variant", "没有这种尺寸", "no such variant") from error
 
 
-def _cursor(text: str) -> tuple[datetime, UUID]:
-    try:
-        at, _, case_id = base64.urlsafe_b64decode(text.encode()).decode().partition("|")
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None:
-            raise ValueError("naive")
-        return moment, UUID(case_id)
-    except (ValueError, binascii.Error) as error:
-        raise invalid("after", "翻页标记无效", "not a page mark") from error
+def cursor_after(row: CaseRowView, *, newest: bool = False) -> str:
+    """Return the mark of the page that follows a row, in the order the list was read."""
+    if row.due_at is None or newest:
+        return paging.Mark(False, row.received_at, row.id).text()
+    return paging.Mark(True, row.due_at, row.id).text()
 
 
-def cursor_after(row: CaseRowView) -> str:
-    """Return the mark of the page that follows a row."""
-    return base64.urlsafe_b64encode(f"{row.received_at.isoformat()}|{row.id}".encode()).decode()
+async def cases(
+    asked: Filter, actor: Actor, now: datetime, limit: int, after: str | None = None, *, newest: bool = False
+) -> list[CaseRowView]:
+    """Return cases the actor may see: overdue and nearest due first, those without a due newest first.
 
-
-class _Where:
-    """Conditions and their arguments, in step."""
-
-    def __init__(self) -> None:
-        self.conditions: list[str] = []
-        self.arguments: list[Any] = []
-
-    def add(self, condition: str, *values: Any) -> None:
-        """Add a condition with `{}` for each of its values."""
-        first = len(self.arguments) + 1
-        self.arguments += values
-        self.conditions.append(condition.format(*(f"${first + n}" for n in range(len(values)))))
-
-
-_HAS_LEG = "exists (select from case_leg l where l.case_id = c.id and {})"
-
-
-def _within(where: _Where, reach: Reach, directory: Directory) -> None:
-    """Leave only rows within reach: of its areas, of its organisations and those below, of the person."""
-    if reach.everything:
-        return
-    organisations = sorted({below for each in reach.organisations for below in directory.below(each)})
-    conditions = ["c.area like {} || '%'"] * len(reach.areas)
-    values: list[Any] = [*reach.areas]
-    if organisations:
-        conditions.append("c.desk = any({}::uuid[])")
-        conditions.append(_HAS_LEG.format("l.organisation = any({}::uuid[])"))
-        values += [organisations, organisations]
-    if reach.person is not None:
-        conditions.append("c.reporter = {}")
-        values.append(reach.person)
-    where.add("(" + " or ".join(conditions) + ")" if conditions else "false", *values)
-
-
-_OPEN_LEG = "l.state in ('unsigned', 'signed', 'submitted')"
-_LATE = _HAS_LEG.format("l.state in ('unsigned', 'signed') and l.handle_due < {}")
-_SIMPLE = {
-    "item": "c.item = {}",
-    "source": "c.source = {}",
-    "area": "c.area like {} || '%'",
-    "since": "c.received_at >= {}",
-    "until": "c.received_at < {}",
-    "parent": "c.parent = {}",
-    "organisation": _HAS_LEG.format(f"{_OPEN_LEG} and l.organisation = {{}}"),
-    "handler": _HAS_LEG.format(f"{_OPEN_LEG} and l.handler = {{}}"),
-}
-
-
-def _asked(where: _Where, asked: Filter, now: datetime) -> None:
-    for name, condition in _SIMPLE.items():
-        value = getattr(asked, name)
-        if value is not None:
-            where.add(condition, value)
-    if asked.state:
-        where.add("c.state = any({}::text[])", list(asked.state))
-    if asked.overdue is not None:
-        where.add(_LATE if asked.overdue else f"not {_LATE}", now)
-    if asked.text:
-        like = asked.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        where.add("(c.number = {} or c.title like {})", asked.text, f"%{like}%")
-    if asked.box is not None:
-        west, south, east, north = asked.box
-        where.add("c.lon between {} and {} and c.lat between {} and {}", west, east, south, north)
-
-
-async def cases(asked: Filter, actor: Actor, now: datetime, limit: int, after: str | None = None) -> list[CaseRowView]:
-    """Return cases newest first, only those the actor may see; `after` is the mark of the page before."""
-    wrong = [state for state in asked.state if state not in list(State)]
-    if wrong:
-        raise invalid("state", f"没有这种状态：{wrong[0]}", f"no such state: {wrong[0]}")
-    for name in ("item", "source", "text", "area"):
-        if "\x00" in (getattr(asked, name) or ""):
-            raise invalid(name, "含有无法查询的字符", "holds a character that cannot be looked for")
-    for name in ("since", "until"):
-        moment: datetime | None = getattr(asked, name)
-        if moment is not None and moment.tzinfo is None:
-            raise invalid(name, "时间应带时区", "a time needs its zone")
-    if asked.area and not (asked.area.isascii() and asked.area.isdigit() and len(asked.area) <= 15):
-        raise invalid("area", "区域代码为至多 15 位数字", "the code of an area has up to 15 digits")
+    `newest`: newest first, whatever is due. `after` is the mark of the page before. Invalid names what cannot be asked.
+    """
     async with db.transaction(actor.district):
-        where = _Where()
-        _within(where, scope.require_any(actor, "case.read"), await grid_facts.directory(now))
-        _asked(where, asked, now)
-        if after is not None:
-            where.add("(c.received_at, c.id) < ({}, {})", *_cursor(after))
-        where.add("true")
-        n = len(where.arguments)
-        rows = await db.fetch(
-            "select c.id, c.number, c.version, c.state, c.title, c.address, c.item, c.severity, c.source, c.area,"
-            " c.town, c.cell, c.lon, c.lat, c.last_lead as lead, c.received_at, c.closed_at, d.due_at,"
-            f" coalesce(d.due_at < ${n + 1}, false) as overdue from cases c left join lateral (select min(l.handle_due)"
-            " as due_at from case_leg l where l.case_id = c.id and l.state in ('unsigned', 'signed')) d on true"
-            f" where {' and '.join(where.conditions)} order by c.received_at desc, c.id desc limit ${n + 2}",
-            *where.arguments,
-            now,
-            limit,
-        )
-        return await _claimed([CaseRowView(**dict(row)) for row in rows], actor, now)
+        reach, directory = scope.require_any(actor, "case.read"), await grid_facts.directory(now)
+        mark = None if after is None else paging.mark(after)
+        rows = await paging.page(paging.Query(asked, reach, directory, now, limit, not newest, mark))
+        shown = [CaseRowView(**row, overdue=row["due_at"] is not None and row["due_at"] < now) for row in rows]
+        return await _claimed(shown, actor, now)
 
 
 async def visible(ids: Sequence[UUID], action: str, actor: Actor, now: datetime) -> set[UUID]:
     """Return, in the caller's transaction, those of these cases that are within the actor's reach of an action."""
-    where = _Where()
+    where = Where()
     where.add("c.id = any({}::uuid[])", list(ids))
-    _within(where, scope.require_any(actor, action), await grid_facts.directory(now))
-    rows = await db.fetch(f"select c.id from cases c where {' and '.join(where.conditions)}", *where.arguments)
+    seen = listing.visible(where, scope.require_any(actor, action), await grid_facts.directory(now))
+    rows = await db.fetch(f"select c.id from cases c where {where.all(seen)}", *where.arguments)
     return {row["id"] for row in rows}
 
 
 async def counts(actor: Actor, now: datetime) -> dict[str, int]:
-    """Return how many cases the actor may see stand in each state, and how many are overdue."""
+    """Return how many open cases the actor may see stand in each state, and how many are overdue; one statement."""
     async with db.transaction(actor.district):
-        where = _Where()
-        _within(where, scope.require_any(actor, "case.read"), await grid_facts.directory(now))
-        where.add("c.state <> all({}::text[])", list(_ENDED))
+        where = Where()
+        where.conditions.append(f"c.state not in ({listing.ENDED_SQL})")
+        seen = listing.visible(where, scope.require_any(actor, "case.read"), await grid_facts.directory(now))
+        late = where.bind("c.due_at < {}", now)
         rows = await db.fetch(
-            f"select c.state, count(*) as n from cases c where {' and '.join(where.conditions)} group by c.state",
+            f"select c.state, count(*) as n, count(*) filter (where {late}) as late from cases c"
+            f" where {where.all(seen)} group by c.state",
             *where.arguments,
         )
         found = {row["state"]: int(row["n"]) for row in rows}
-        where.add(_LATE, now)
-        found["overdue"] = await db.fetchval(
-            f"select count(*) from cases c where {' and '.join(where.conditions)}", *where.arguments
-        )
-        return found
+        return found | {"overdue": sum(int(row["late"]) for row in rows)}
 
 
 async def items(actor: Actor, now: datetime) -> list[Item]:

@@ -152,8 +152,4 @@ def _check(asked: Filter, now: datetime) -> None:
         at: datetime | None = getattr(asked, name)
         if at is not None and not 1970 < at.year < 9999:
             raise invalid(f"filter.{name}", "年份超出范围", "lies outside of the years 1971 to 9998")
-    listing.check(asked)
-    where = Where()
-    listing.add_filter(where, asked, now)
-    if asked.text:
-        listing.add_text(where, asked.text)
+    listing.add_all(Where(), asked, now)

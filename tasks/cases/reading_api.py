@@ -316,6 +316,8 @@ async def figures(
 
 
 def _bounded(name: str, at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise invalid(name, "时间应带时区", "a time needs its zone")
     if not 1972 < at.year < 9999:
         raise invalid(name, "年份超出范围", "lies outside of the years 1973 to 9998")
     return at

@@ -55,11 +55,7 @@ def _plain(value: Struct) -> dict[str, Any]:
 
 def matching(where: Where, asked: Filter, reach: Reach, directory: Directory, now: datetime) -> str:
     """Return the condition on a row `c` of `cases`: what was asked for, of what is within reach."""
-    listing.check(asked)
-    listing.add_filter(where, asked, now)
-    pairs = listing.add_text(where, asked.text) if asked.text else []
-    if pairs:
-        where.add(f"{listing.GRAMS} @> {{}}::text[]", pairs)
+    listing.add_all(where, asked, now)
     return where.all(listing.visible(where, reach, directory))
 
 

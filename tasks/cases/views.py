@@ -170,7 +170,7 @@ class CaseRowView(Struct, frozen=True, kw_only=True):
 
 
 _LEG_FIELDS = tuple(name for name in LegView.__struct_fields__ if name not in ("organisation_name", "open", "provisional"))
-_CASE_FIELDS = tuple(name for name in CaseView.__struct_fields__ if name in Case.__struct_fields__)
+_CASE_FIELDS = tuple(name for name in CaseView.__struct_fields__ if name in Case.__struct_fields__ and name != "due_at")
 
 
 def name_of(organisation: UUID | None, directory: Directory) -> str | None:

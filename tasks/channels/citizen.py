@@ -12,7 +12,7 @@ from app.kernel.problem import Text
 from tasks.cases.model import STATE_WORDS, State
 from tasks.cases.orders import Evidence
 from tasks.cases.report import Report, Reporter
-from tasks.cases.views import CaseDetail, StepView
+from tasks.cases.views import CaseDetail, CaseView, StepView
 
 SOURCE = "citizen"
 UNSORTED = "G001"
@@ -46,8 +46,16 @@ STEPS: dict[str, Text] = {
     "appealed": ("申诉", "appealed"),
     "reopened": ("重新办理", "reopened"),
     "added_to": ("补充", "added to"),
+    "merged": ("与相同诉求合并办理", "handled together with the same request"),
+    "unmerged": ("单独办理", "handled by itself again"),
+    "withdrawal_refused": ("继续办理", "goes on"),
+    "suspended": ("暂缓办理", "suspended"),
+    "resumed": ("恢复办理", "goes on"),
 }
 """The steps a citizen sees; internal ones (returns, delegation, notes) are not among them."""
+
+MAIN_STEPS = frozenset({"assigned", "ruled", "signed", "submitted", "verified", "closed", "closed_unrated", "reopened"})
+"""The steps of a case that are told to those whose requests were merged into it: what organisations do, no more."""
 
 ORDERS = ("add", "withdraw", "rate", "reopen", "appeal")
 """The commands a citizen may be able to give."""
@@ -128,27 +136,43 @@ def as_report(request: Request, citizen: UUID) -> Report:
     )
 
 
-def view(case: CaseDetail, steps: Sequence[StepView], language: int) -> RequestView:
-    """Return what the citizen sees; `language` is an index into `problem.LANGUAGES`."""
+Main = tuple[CaseView, Sequence[StepView]]
+"""The case a request was merged into, with its steps."""
+
+
+def view(case: CaseDetail, steps: Sequence[StepView], language: int, main: Main | None = None) -> RequestView:
+    """Return what the citizen sees; `language` is an index into `problem.LANGUAGES`.
+
+    Of a request that was merged they see how the case it was merged into goes on, without who else reported it.
+    """
+    acting, after = (case, ()) if main is None else main
+    merged_at = next((each.at for each in reversed(steps) if each.type == "merged"), case.received_at)
+    told = [_step(each, language) for each in steps if each.type in STEPS and _outward(each, case)]
+    told += [
+        _step(each, language)
+        for each in after
+        if each.type in MAIN_STEPS and each.at >= merged_at and _outward(each, acting)
+    ]
+    texts = [STATES[State(each.state)][language] for each in ([case] if main is None else [case, acting])]
     return RequestView(
         id=case.id,
         number=case.number,
         state=case.state,
-        state_text=STATES[State(case.state)][language],
+        state_text=("：", ": ")[language].join(texts),
         item_name=case.item_name,
         text=case.description or case.title,
         address=case.address,
-        organisation=case.lead_name,
+        organisation=acting.lead_name,
         received_at=case.received_at,
-        expected_by=case.total_due or case.due_at,
-        closed_at=case.closed_at,
+        expected_by=acting.total_due or acting.due_at,
+        closed_at=acting.closed_at,
         rating=case.rating,
-        steps=tuple(_step(each, language) for each in steps if each.type in STEPS and _outward(each, case)),
+        steps=tuple(told),
         possible=tuple(sorted({each["command"] for each in case.allowed} & set(ORDERS))),
     )
 
 
-def _outward(step: StepView, case: CaseDetail) -> bool:
+def _outward(step: StepView, case: CaseView) -> bool:
     """Whether a step is of the case or of its leading organisation: what happens below it is its own affair."""
     inner = {str(leg.id) for leg in case.legs if leg.kind != "root"}
     return step.body.get("leg") not in inner

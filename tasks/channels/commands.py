@@ -12,6 +12,7 @@ from app.kernel import db
 from app.kernel.actor import Actor
 from tasks.cases import commands as cases
 from tasks.cases import intake, queries, suggestion_commands
+from tasks.cases.listing import Filter
 from tasks.cases.model import State
 from tasks.cases.orders import Order
 from tasks.channels import citizen, mini_program
@@ -48,7 +49,8 @@ async def submit(request: Request, actor: Actor, language: int, now: datetime) -
 async def follow(case_id: UUID, actor: Actor, language: int, now: datetime) -> RequestView:
     """Return one of the citizen's own requests; CaseNotFound for any other."""
     case = await queries.case(case_id, actor, now)
-    return citizen.view(case, await queries.steps(case_id, actor, now), language)
+    steps = await queries.steps(case_id, actor, now)
+    return citizen.view(case, steps, language, await queries.handled_with(case_id, actor, now))
 
 
 async def mine(
@@ -58,7 +60,7 @@ async def mine(
 
     `after` is the mark of this page; Invalid when it is none.
     """
-    rows = await queries.cases(queries.Filter(), actor, now, limit, after)
+    rows = await queries.cases(Filter(), actor, now, limit, after, newest=True)
     shown = [
         RequestRow(
             id=row.id,
@@ -71,7 +73,7 @@ async def mine(
         )
         for row in rows
     ]
-    return shown, queries.cursor_after(rows[-1]) if len(rows) == limit else None
+    return shown, queries.cursor_after(rows[-1], newest=True) if len(rows) == limit else None
 
 
 async def order(case_id: UUID, order_: Order, actor: Actor, language: int, now: datetime) -> RequestView:

@@ -118,6 +118,8 @@ def leg(
         "ordinal": 1,
         "kind": kind,
         "organisation": organisation,
+        "received_at": of.received_at,
+        "town": of.town or "",
         "state": state,
         "assigned_at": NOW - timedelta(minutes=30),
         "handle_limit": "1 work_day",

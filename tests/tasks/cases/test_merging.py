@@ -11,6 +11,7 @@ from app.kernel.problem import Invalid, Problem
 from tasks.cases import commands, intake, queries, store, trail
 from tasks.cases import orders as o
 from tasks.cases.intake import Reporter
+from tasks.cases.listing import Filter
 from tasks.cases.model import Case
 from tasks.cases.problems import CaseNotFound, RoleNotPermitted, TransitionRefused
 from tests.tasks.cases import stage
@@ -138,7 +139,7 @@ async def test_the_parts_of_a_case_are_routed_like_new_ones_and_hold_it_open(pla
     order = o.Split(children=parts, command_id=stage.new_id())
     await commands.give(case.id, order, CENTRE, NOW)
     await commands.give(case.id, order, CENTRE, NOW + timedelta(minutes=1))  # the same command again
-    rows = await queries.cases(queries.Filter(parent=case.id), CENTRE, NOW, 10)
+    rows = await queries.cases(Filter(parent=case.id), CENTRE, NOW, 10)
     children = [await queries.case(row.id, CENTRE, NOW) for row in rows]
     assert {(each.item, each.state, each.cell) for each in children} == {
         ("H008", "assigned", stage.CELL),
