@@ -110,9 +110,7 @@ async def test_what_was_solved_at_the_door_is_verified_by_the_system_or_by_someb
     solved = Solved(organisation=stage.SQUAD, result="当场调解", person=stage.STATION_CLERK.id)
     reporter = Reporter(kind="worker", id=stage.STATION_CLERK.id)
     plain = report(source="visit", item="V002", reporter=reporter, lead=None, solved=solved)
-    case = await intake.open(
-        replace(plain, solved=replace(solved, verified_by_system=True)), stage.STATION_CLERK, NOW
-    )
+    case = await intake.open(replace(plain, solved=replace(solved, verified_by_system=True)), stage.STATION_CLERK, NOW)
     assert (case.state, case.outcome) == ("closed", "solved")
     sampled = replace(plain, solved=replace(solved, verified_by_system=False))
     case = await intake.open(sampled, stage.STATION_CLERK, NOW)
