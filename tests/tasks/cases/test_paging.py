@@ -1,4 +1,4 @@
-"""Pages of lists: whatever is asked for by whoever, page by page, it is what reading every case one by one would give."""
+"""Pages of lists: page by page, whoever asks for whatever gets what reading every case one by one would give."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -62,7 +62,7 @@ async def _many() -> list[Case]:
             await play(
                 opened, (stage.CENTRE_CLERK, o.Recall(reason="派错")), (stage.CENTRE_CLERK, o.Assign(to=stage.MARKET))
             )
-        if n % 6 == 5:
+        if n % 4 == 3:
             await play(opened, (stage.TOWN_CLERK, o.Return(reason="不归镇里")))
         found += await store.cases([opened.id])
     return found
