@@ -202,7 +202,7 @@ def test_a_full_sheet_is_followed_by_another(tmp_path: Path, monkeypatch: pytest
     sheet = export_sheet.Sheet(tmp_path / "x.xlsx", ["a"])
     sheet.write([["1"], ["2"], ["3"]])
     sheet.close()
-    book = CalamineWorkbook.from_path(str(tmp_path / "x.xlsx"))
+    book = CalamineWorkbook.from_filelike(io.BytesIO((tmp_path / "x.xlsx").read_bytes()))
     assert [book.get_sheet_by_index(n).to_python() for n in (0, 1)] == [[["a"], ["1"], ["2"]], [["a"], ["3"]]]
 
 

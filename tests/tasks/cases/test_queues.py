@@ -1,6 +1,7 @@
 """Saved queues: whose they are, what lies in them, and that nobody's view grows by them."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,7 +17,7 @@ from tests.tasks.cases import stage
 from tests.tasks.cases.steps import NOW, opened, play, report
 
 
-async def kept(name: str, actor: Actor, organisation: UUID | None = None, position: int = 0, **asked: object):
+async def kept(name: str, actor: Actor, organisation: UUID | None = None, position: int = 0, **asked: Any):
     new = NewQueue(name=name, filter=Filter(**asked), organisation=organisation, position=position)
     return await queue_commands.add(new, actor, NOW)
 
