@@ -20,6 +20,7 @@ STATEMENTS = (
     ),
     "create index if not exists cases_merged_into on cases (merged_into) where merged_into is not null",
     "create index if not exists cases_origin on cases (origin) where origin is not null",
+    "create index if not exists cases_handler on cases (handler) where handler is not null",
     "create index if not exists cases_verifier on cases (verifier, state) where verifier is not null",
     # everybody else who joined a case; the one who reported it first stands in the case itself
     """create table if not exists case_reporter (

@@ -17,7 +17,10 @@ from app.kernel import changes, db
 from app.kernel.actor import Actor, system
 from tasks.cases import journal, privacy_store, reference, store
 
-_SEALED = (Sealed("case_contact", ("name", "phone"), "case_id"),)
+_SEALED = (
+    Sealed("case_contact", ("name", "phone"), "case_id"),
+    Sealed("case_reporter", ("name", "phone"), "id"),
+)
 
 
 class ReportedText(Struct, frozen=True, kw_only=True):
@@ -75,7 +78,7 @@ async def reseal(district: str, limit: int) -> int:
 async def erase_old_contacts(district: str, before: datetime, limit: int, now: datetime) -> int:
     """Erase the contacts of up to `limit` cases that were over before an instant; noted in the access log."""
     async with db.transaction(district):
-        gone = await privacy_store.erase_contacts(before, limit)
+        gone = await privacy_store.erase_contacts(before, limit) + await privacy_store.erase_joined(before, limit)
         if gone:
             actor, why = system(district, "retention"), f"over before {before:%Y-%m-%d}"
             await identity.log_access(actor, "contact.erase", f"cases:{gone}", why, now)

@@ -21,6 +21,19 @@ async def erase_contacts(before: datetime, limit: int) -> int:
     )
 
 
+async def erase_joined(before: datetime, limit: int) -> int:
+    """Delete name and phone of up to `limit` people who joined cases that were over before an instant."""
+    return await db.execute(
+        "update case_reporter set name = null, phone = null where id in (select j.id from case_reporter j"
+        " join cases c on c.id = j.case_id join case_event e on e.case_id = c.id and e.seq = c.trace_seq"
+        " where num_nonnulls(j.name, j.phone) > 0 and c.state = any($1::text[]) and coalesce(c.closed_at, e.at) < $2"
+        " order by j.id limit $3)",
+        [state.value for state in ENDED],
+        before,
+        limit,
+    )
+
+
 async def lock_reported(reporter: UUID) -> list[UUID]:
     """Lock the cases somebody reported and return their ids."""
     rows = await db.fetch("select id from cases where reporter = $1 order by id for update", reporter)
@@ -53,9 +66,10 @@ async def texts(reporter: UUID) -> list[dict[str, Any]]:
 async def erase(reporter: UUID, cases: Sequence[UUID], titles: Sequence[str]) -> int:
     """Erase contact and words of a reporter from locked cases, `titles` in their place; return how many texts went."""
     await db.execute("delete from case_contact where case_id = any($1::uuid[])", cases)
+    await db.execute("delete from case_reporter where reporter = $1", reporter)
     gone = await db.execute(
         "delete from case_text using case_event e where case_text.case_id = any($1::uuid[]) and e.id = case_text.event"
-        " and e.actor = $2",
+        " and (e.actor = $2 or (e.type = 'amended' and case_text.field in ('address', 'point')))",
         cases,
         reporter,
     )

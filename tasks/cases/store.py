@@ -178,6 +178,16 @@ async def turns_of(handler: UUID) -> list[tuple[UUID, UUID]]:
     return [(row[0], row[1]) for row in rows]
 
 
+async def in_charge(handler: UUID) -> list[UUID]:
+    """Lock the open cases somebody is in charge of and return their ids."""
+    rows = await db.fetch(
+        "select id from cases where handler = $1 and state <> all($2::text[]) order by id for update",
+        handler,
+        [state.value for state in ENDED],
+    )
+    return [row[0] for row in rows]
+
+
 async def open_children(case_id: UUID) -> int:
     """Return how many cases below this one are not over."""
     ended = [state.value for state in ENDED]

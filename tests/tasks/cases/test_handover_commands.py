@@ -61,3 +61,14 @@ async def test_what_was_handed_up_stays_in_the_name_of_who_did_it(place: str):
     await db.execute("update case_leg set state = 'submitted' where case_id = $1", case)
     assert await handover_commands.hand_over(place, LEAVER, HEIR, LATER) == 0
     assert (await leg(case)).handler == LEAVER
+
+
+async def test_cases_the_leaver_is_in_charge_of_get_another_clerk_unless_they_are_complained_about(place: str):
+    mine, against_the_heir = await signed(None), await signed(None)
+    for case in (mine, against_the_heir):
+        await commands.give(case, o.SetCaseHandler(person=LEAVER), stage.CENTRE_CLERK, NOW)
+    heirs = [str(HEIR)]
+    await db.execute("update cases set complained_about = $2 where id = $1", against_the_heir, heirs)
+    assert await handover_commands.hand_over(place, LEAVER, HEIR, LATER) == 1
+    rows = await db.fetch("select id, handler from cases where handler is not null")
+    assert {row["id"]: row["handler"] for row in rows} == {mine: HEIR, against_the_heir: LEAVER}

@@ -8,7 +8,7 @@ import pytest
 
 from app.kernel import db
 from app.kernel.problem import Invalid, Problem
-from tasks.cases import commands, intake, queries, store, trail
+from tasks.cases import commands, intake, privacy_commands, queries, store, trail
 from tasks.cases import orders as o
 from tasks.cases.intake import Reporter
 from tasks.cases.listing import Filter
@@ -130,7 +130,27 @@ async def test_a_resident_a_clerk_speaks_for_joins_with_a_sealed_name(place: str
     assert "李某" not in str(await db.fetch("select * from case_command where case_id = $1", case.id))
 
 
+async def test_the_name_of_who_joined_goes_with_the_others_when_its_time_is_over(place: str):
+    case = await of_somebody(1)
+    await play(case, (CENTRE, o.JoinReporter(name="李某")), (stage.TOWN_CLERK, o.Sign()))
+    await play(case, (stage.person(2), o.JoinReporter()))
+    await play(case, (CENTRE, o.Withdraw()))
+    assert await privacy_commands.erase_old_contacts(place, NOW + timedelta(days=800), 10, NOW) == 2  # and the first
+    assert await db.fetchval("select count(*) from case_reporter where name is not null") == 0
+    await privacy_commands.erase_reporter(stage.person(2))
+    assert await db.fetchval("select count(*) from case_reporter where reporter is not null") == 0
+
+
 # ---- splitting
+
+
+async def test_one_command_to_split_given_five_times_at_once_splits_once(real_place: str):
+    async with db.transaction(real_place):
+        case = await of_somebody(1)
+    order = o.Split(children=(o.Child(item="H008", description="另一处"),), command_id=stage.new_id())
+    answers = await asyncio.gather(*(commands.give(case.id, order, CENTRE, NOW) for _ in range(5)))
+    assert all(answer == answers[0] for answer in answers)
+    assert len(await queries.cases(Filter(parent=case.id), CENTRE, NOW, 10)) == 1
 
 
 async def test_the_parts_of_a_case_are_routed_like_new_ones_and_hold_it_open(place: str):
