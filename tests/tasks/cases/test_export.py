@@ -23,6 +23,7 @@ from tasks.cases import orders as o
 from tasks.cases.export_commands import AT_ONCE, Export, Format
 from tasks.cases.listing import Filter
 from tasks.cases.problems import ExportsBusy
+from tasks.cases.reading_api import Download
 from tests.tasks.cases import stage
 from tests.tasks.cases.steps import NOW, opened, play, report
 from tests.tools import people
@@ -221,6 +222,28 @@ async def test_an_export_given_up_gives_back_its_place_and_its_transaction(place
 
 
 # ---- over HTTP
+
+
+async def test_a_reader_who_is_gone_ends_the_export(place: str):
+    await many_cases(1_200)
+    made = await export_commands.begin(Filter(), "csv", ZH, stage.CENTRE_CLERK, NOW)
+    answer = Download(iterator=made.chunks, media_type=made.media_type)
+    sent: list[Any] = []
+    gone = asyncio.Event()
+
+    async def receive() -> Any:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        gone.set()
+        await asyncio.sleep(0)
+
+    await answer.send_body(send, receive)
+    assert 1 <= len(sent) < 4
+    assert sent[-1]["more_body"]
+    assert len(await rows_of(stage.CENTRE_CLERK)) == 1_200  # the transaction is free again
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])

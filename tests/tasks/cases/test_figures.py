@@ -66,10 +66,10 @@ async def test_a_turn_without_a_due_is_neither_in_time_nor_late(place: str):
     assert (await of()).total.on_time_share is None
 
 
-async def test_the_turn_that_was_handed_in_is_judged_not_one_sent_back_before(place: str):
+async def test_the_turn_that_was_handed_in_last_is_judged_not_one_before_a_redo(place: str):
     await finished(10, due_hours=5)
     case = await db.fetchval("select id from cases")
-    await db.execute("update case_leg set state = 'recalled', submitted_at = $1", NOW + timedelta(hours=3))
+    await db.execute("update case_leg set submitted_at = $1", NOW + timedelta(hours=3))
     again = await db.fetchrow("select * from case_leg")
     assert again is not None
     more = dict(again) | {"id": case, "ordinal": 9, "state": "confirmed", "submitted_at": NOW + timedelta(hours=10)}
