@@ -67,6 +67,7 @@ def _described(file: Path) -> Described:
 
 
 def draft(file: Path) -> RuleSet:
+    """Read a draft of rules from a TOML file; ClickException says what is wrong with it."""
     try:
         return read_rules(tomllib.loads(file.read_text(encoding="utf-8")))
     except (RuleError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

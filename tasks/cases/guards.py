@@ -186,6 +186,8 @@ WAS_URGED = Guard(
     lambda s, _: s.leg is not None and (s.leg.urges > 0 or s.leg.supervised_at is not None),
     ("没有收到催办或督办", "nobody urged or supervises"),
 )
+
+
 def _higher(s: Situation, order: o.Supervise | None) -> bool:
     level = 3 if order is None else order.level
     return s.leg is not None and (s.leg.supervised_at is None or level > (s.leg.supervision_level or 1))

@@ -179,7 +179,9 @@ def record(s: Situation, order: o.Record, step: LegStep) -> Change:
     if (fault := stages.fault(leg, order.stage)) is not None:
         raise fault
     done = stages.marked(leg, order.stage, s.now).stages
-    return _with(s, step, *stages.above(s, leg, order.stage), body=said | {"stage": order.stage}, stages=done, **changed)
+    return _with(
+        s, step, *stages.above(s, leg, order.stage), body=said | {"stage": order.stage}, stages=done, **changed
+    )
 
 
 def check(s: Situation, order: o.Check, step: LegStep) -> Change:

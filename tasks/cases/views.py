@@ -169,7 +169,9 @@ class CaseRowView(Struct, frozen=True, kw_only=True):
     claimed_by: ClaimView | None = None
 
 
-_LEG_FIELDS = tuple(name for name in LegView.__struct_fields__ if name not in ("organisation_name", "open", "provisional"))
+_LEG_FIELDS = tuple(
+    name for name in LegView.__struct_fields__ if name not in ("organisation_name", "open", "provisional")
+)
 _CASE_FIELDS = tuple(name for name in CaseView.__struct_fields__ if name in Case.__struct_fields__ and name != "due_at")
 
 

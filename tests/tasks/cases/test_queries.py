@@ -9,8 +9,8 @@ from app.kernel import db
 from app.kernel.problem import Invalid
 from tasks.cases import commands, hashing, intake, queries, store, trace, trail
 from tasks.cases import orders as o
-from tasks.cases.problems import CaseNotFound, RoleNotPermitted
 from tasks.cases.listing import Filter
+from tasks.cases.problems import CaseNotFound, RoleNotPermitted
 from tests.tasks.cases import stage
 from tests.tasks.cases.steps import NOW, facts, opened, play, report
 

@@ -211,8 +211,14 @@ def test_a_ladder_is_written_as_it_is_read(text: str):
 
 @pytest.mark.parametrize(
     "text",
-    ["handle 0% > organisation > urge", "nap due > centre > urge", "handle due > friends > urge", "handle due > centre > shout", "urged 0 > centre > urge"],
-)  # fmt: skip
+    [
+        "handle 0% > organisation > urge",
+        "nap due > centre > urge",
+        "handle due > friends > urge",
+        "handle due > centre > shout",
+        "urged 0 > centre > urge",
+    ],
+)
 def test_a_rung_that_cannot_be_meant_is_refused(text: str):
     with pytest.raises(ValueError, match="/"):
         escalation.read(text)
