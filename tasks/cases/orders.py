@@ -72,9 +72,9 @@ LEG_ORDERS: tuple[type[LegOrder], ...] = (
 __all__ = [
     "CASE_ORDERS", "LEG_ORDERS", "Accept", "Add", "Amend", "Appeal", "Archive", "Arrive", "AskAssist", "Assign",
     "AssignVerifier", "Attend", "CallUp", "Check", "Child", "Close", "CloseUnrated", "Confirm", "Delegate",
-    "DossierPoint", "Evidence", "Evidences", "Grant", "JoinReporter", "LegOrder", "Merge", "Note", "Notify", "Order",
-    "Precedent", "Rate", "Recall", "Recompute", "Record", "Refuse", "RefuseWithdrawal", "Reject", "Release",
-    "Remind", "Reopen", "Reply", "Request", "Resume", "Return", "ReviewDossier", "Rule", "SendBack", "SetCaseHandler", "SetHandler", "Sign",
-    "Signal", "Split", "Submit", "Supervise", "Suspend", "TakeIn", "Unmerge", "Urge", "Verify", "Waive", "Withdraw",
-    "Words", "name_of",
+    "DossierPoint", "Evidence", "Evidences", "Grant", "JoinReporter", "LegOrder", "Merge", "Note", "Notify",
+    "Order", "Precedent", "Rate", "Recall", "Recompute", "Record", "Refuse", "RefuseWithdrawal", "Reject",
+    "Release", "Remind", "Reopen", "Reply", "Request", "Resume", "Return", "ReviewDossier", "Rule", "SendBack",
+    "SetCaseHandler", "SetHandler", "Sign", "Signal", "Split", "Submit", "Supervise", "Suspend", "TakeIn",
+    "Unmerge", "Urge", "Verify", "Waive", "Withdraw", "Words", "name_of",
 ]  # fmt: skip
