@@ -143,6 +143,7 @@ handlers: dict[int | type[Exception], Any] = {
     asyncpg.DeadlockDetectedError: on_database,
     asyncpg.SerializationError: on_database,
     asyncpg.InterfaceError: on_database,
+    asyncpg.InternalClientError: on_database,  # the connection broke while the driver was between two answers
     ConnectionError: on_database,
     asyncpg.CharacterNotInRepertoireError: on_unstorable,
     asyncpg.UntranslatableCharacterError: on_unstorable,
