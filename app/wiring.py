@@ -40,6 +40,7 @@ from tasks.cases import (
     catalogue_api,
     claim_commands,
     difficult_api,
+    duplicates_api,
     hashing,
     reading_api,
     rules_api,
@@ -63,6 +64,7 @@ from tasks.channels import (
     webhook_sending,
 )
 from tasks.channels import commands as channels
+from tasks.channels import privacy_commands as channels_privacy
 from tasks.channels.events import CitizenErased, ImportQueued
 from tasks.channels.mini_program import Endpoint
 from tasks.sensing import api as sensing_api
@@ -81,6 +83,7 @@ ROUTES: list[Any] = [
     *calendar_api.routes,
     *catalogue_api.routes,
     *difficult_api.routes,
+    *duplicates_api.routes,
     *reading_api.routes,
     *rules_api.routes,
     *channels_api.routes,
@@ -159,8 +162,7 @@ SEALED: dict[str, SealedData] = {
     "cases": SealedData(cases_privacy.stale, cases_privacy.reseal),
     "visits": SealedData(visits_privacy.stale, visits_privacy.reseal),
     "notices": SealedData(notices_privacy.stale, notices_privacy.reseal),
-    "imports": SealedData(bulk_commands.stale, bulk_commands.reseal),
-    "webhooks": SealedData(webhook_commands.stale, webhook_commands.reseal),
+    "channels": SealedData(channels_privacy.stale, channels_privacy.reseal),
 }
 """Every package with sealed fields; `zjw keys rotate` goes through all of them."""
 

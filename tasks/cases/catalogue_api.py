@@ -12,6 +12,7 @@ from app.kernel.actor import Actor
 from tasks.cases import catalogue_commands, suggestion_commands
 from tasks.cases.catalogue import Draft, Item
 from tasks.cases.catalogue_commands import Imported, Version
+from tasks.cases.export_commands import CSV, XLSX
 from tasks.cases.suggestion import Suggestion
 
 READ: dict[str, Any] = {"action": "item.read"}
@@ -19,7 +20,7 @@ MANAGE: dict[str, Any] = {"action": "item.manage"}
 TAGS = ["catalogue"]
 LARGEST = 5 * 1024 * 1024
 Instant = Annotated[datetime, Meta(tz=True)]
-MEDIA = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+MEDIA = {"csv": CSV, "xlsx": XLSX}
 
 
 class Wording(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,7 +73,7 @@ async def retire(
     return await catalogue_commands.retire(code, actor, now, data.at)
 
 
-@get("/items/export", opt=MANAGE, tags=TAGS)
+@get("/items/export", opt=MANAGE | {"answers": (CSV, XLSX)}, tags=TAGS)
 async def export(
     actor: NamedDependency[Actor],
     now: NamedDependency[datetime],

@@ -161,15 +161,3 @@ async def faults(import_id: UUID, after: int, limit: int, actor: Actor, language
         found = await store.faults(import_id, after, limit)
     chosen = language % len(LANGUAGES)
     return [FaultView(row=each.row, column=each.column, why=each.why[chosen]) for each in found]
-
-
-async def stale(district: str) -> int:
-    """Return how many waiting rows an older key or algorithm sealed."""
-    async with db.transaction(district):
-        return await store.stale()
-
-
-async def reseal(district: str, limit: int) -> int:
-    """Seal up to `limit` of them under the present key and return how many."""
-    async with db.transaction(district):
-        return await store.reseal(limit)

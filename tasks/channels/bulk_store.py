@@ -134,24 +134,3 @@ async def faults(import_id: UUID, after: int, limit: int) -> list[Fault]:
         limit,
     )
     return [Fault(row=row["row"], column=row["field"], why=(row["zh"], row["en"])) for row in rows]
-
-
-_STALE = "not starts_with(sealed, $1)"
-
-
-async def stale() -> int:
-    """Return how many waiting rows an older key or algorithm sealed."""
-    return await db.fetchval(f"select count(*) from case_import_row where {_STALE}", cipher.prefix())
-
-
-async def reseal(limit: int) -> int:
-    """Seal up to `limit` of them under the present key and return how many; CannotOpen when a key is missing."""
-    rows = await db.fetch(
-        f"select id, sealed from case_import_row where {_STALE} order by id limit $2 for update", cipher.prefix(), limit
-    )
-    return await db.execute(
-        "update case_import_row as r set sealed = v.sealed from unnest($1::uuid[], $2::text[]) as v(id, sealed)"
-        " where r.id = v.id",
-        [row["id"] for row in rows],
-        [cipher.seal(cipher.open_(row["sealed"])) for row in rows],
-    )

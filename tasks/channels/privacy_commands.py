@@ -1,5 +1,7 @@
 """A citizen's own data: handed out whole, and erased, each in one transaction and noted in the access log.
 
+The key of what channels keep sealed is changed here too: secrets of webhooks, rows of files that wait.
+
 Personal Information Protection Law of the PRC, articles 45 (access and copy) and 47 (deletion).
 """
 
@@ -9,8 +11,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from app.identity import privacy_commands as identity
-from app.identity import scope
+from app.identity import resealing, scope
 from app.identity.privacy_commands import CitizenData
+from app.identity.resealing import Sealed
 from app.kernel import db, outbox
 from app.kernel.actor import Actor
 from app.kernel.ids import new_id
@@ -19,6 +22,8 @@ from media import facts as media_facts
 from tasks.cases import privacy_commands as cases
 from tasks.cases.privacy_commands import Reported
 from tasks.channels.events import CitizenErased
+
+_SEALED = (Sealed("webhook", ("secret",)), Sealed("case_import_row", ("sealed",)))
 
 
 class Photo(Struct, frozen=True, kw_only=True):
@@ -45,6 +50,18 @@ class Erasure(Struct, frozen=True, kw_only=True):
     erased_at: datetime
     requests: int
     texts: int
+
+
+async def stale(district: str) -> int:
+    """Return how many secrets of webhooks and waiting rows of files an older key or algorithm sealed."""
+    async with db.transaction(district):
+        return await resealing.stale(_SEALED)
+
+
+async def reseal(district: str, limit: int) -> int:
+    """Seal up to `limit` of them under the present key and return how many."""
+    async with db.transaction(district):
+        return await resealing.reseal(_SEALED, limit)
 
 
 async def export(actor: Actor, now: datetime) -> Export:

@@ -7,9 +7,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct, structs
 
-from app.identity import cipher, resealing, scope
+from app.identity import cipher, scope
 from app.identity import commands as identity
-from app.identity.resealing import Sealed
 from app.kernel import db
 from app.kernel.actor import Actor
 from app.kernel.ids import new_id
@@ -30,7 +29,6 @@ from tasks.channels.webhooks import (
 )
 
 ACTION = "webhook.manage"
-_SEALED = (Sealed("webhook", ("secret",)),)
 
 
 class Replay(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -243,15 +241,3 @@ async def backlog(district: str) -> Backlog:
     """Return what lies with all webhooks of a district."""
     async with db.transaction(district):
         return await webhook_store.total()
-
-
-async def stale(district: str) -> int:
-    """Return how many secrets an older key or algorithm sealed."""
-    async with db.transaction(district):
-        return await resealing.stale(_SEALED)
-
-
-async def reseal(district: str, limit: int) -> int:
-    """Seal up to `limit` of them under the present key and return how many."""
-    async with db.transaction(district):
-        return await resealing.reseal(_SEALED, limit)

@@ -18,10 +18,12 @@ from app.cli import main
 from app.kernel.actor import Role
 from app.kernel.ids import new_id
 from tasks.cases import catalogue_files
+from tasks.cases.export_commands import CSV, XLSX
 from tests.tasks.cases import stage
 from tests.tools import people
 
 SHIPPED = catalogue_files.shipped()
+KINDS = {"csv": f"{CSV}; charset=utf-8", "xlsx": XLSX}
 BY_CODE = {item.code: item for item in SHIPPED}
 
 
@@ -35,6 +37,7 @@ async def test_a_file_is_got_changed_tried_and_imported(place: str, http: httpx.
     got = await http.get(f"/v1/items/export?form={form}", headers=headers)
     assert got.status_code == 200
     assert f"items.{form}" in got.headers["content-disposition"]
+    assert got.headers["content-type"] == KINDS[form]
     sheet = catalogue_files.read(got.content)
     assert len(sheet.drafts) == 132
     drafts = [replace(each, closing="新的条件") if each.code == "E0102" else each for each in sheet.drafts]

@@ -9,7 +9,7 @@ from app import wiring
 from app.identity import cipher, keys
 from app.kernel import db
 from app.kernel.actor import Role
-from tasks.channels import webhook_commands, webhook_sending
+from tasks.channels import privacy_commands, webhook_sending
 from tasks.channels.webhook_sending import Policy
 from tests.tasks.channels import receivers as r
 from tests.tasks.channels.receivers import NOW, Receiver
@@ -46,9 +46,9 @@ async def test_a_change_of_the_key_seals_secrets_anew(committed: str, http: http
     _, _, secret = await made(committed, http, "http://127.0.0.1:9/in")
     cipher.configure("next", {"next": bytes(range(32)), "test": people.CIPHER_KEY})
     try:
-        assert await webhook_commands.stale(committed) == 1
-        assert await webhook_commands.reseal(committed, 10) == 1
-        assert await webhook_commands.stale(committed) == 0
+        assert await privacy_commands.stale(committed) == 1
+        assert await privacy_commands.reseal(committed, 10) == 1
+        assert await privacy_commands.stale(committed) == 0
         async with db.transaction(committed):
             assert cipher.open_(await db.fetchval("select secret from webhook")) == secret
     finally:
