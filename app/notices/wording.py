@@ -67,7 +67,9 @@ TO_OTHERS: dict[str, tuple[Kind, str, str]] = TO_REPORTER | {
 """What everybody else is told who joined, or whose own case was merged into this one: they do not rate it."""
 TO_CITIZENS = frozenset(kind for told in (TO_REPORTER, TO_OTHERS) for kind, _, _ in told.values())
 
-_GIVING = frozenset({"assigned", "ruled", "delegated", "assistance_asked", "verified", "rated", "reopened"})
+_GIVING = frozenset(
+    {"assigned", "ruled", "delegated", "assistance_asked", "called_up", "verified", "rated", "reopened"}
+)
 """Commands that may open a turn."""
 _LEG_WORDS = {
     "assist": ("请{0}协办", "{0} is asked to assist"),
