@@ -40,6 +40,10 @@ NEWEST = 1_000
 """So many of the newest cases tell whether a text is common."""
 
 
+_UNDATED = "c.id not in (select d.id from cases d where d.due_at is not null)"
+"""No due, in words an index answers: looked up in the row it would cost a page for each leg of a department."""
+
+
 class Mark(Struct, frozen=True):
     """Where a page ended: among those with a due (`due`), or among the others, newest first."""
 
@@ -105,13 +109,14 @@ async def _phase(query: Query, *, due: bool) -> list[dict[str, Any]]:
     where = Where()
     add_filter(where, query.asked, query.now)
     few = await _add_searched(where, query.asked)
-    if query.by_due:
-        where.add("c.due_at is not null" if due else "c.due_at is null")
+    if due:
+        where.add("c.due_at is not null")
     key, direction, after = ("c.due_at", "asc", ">") if due else ("c.received_at", "desc", "<")
     if query.after is not None:
         where.add(f"({key}, c.id) {after} ({{}}, {{}})", query.after.at, query.after.id)
     order = f"{key} {direction}, c.id {direction}"
-    source = _fetched(where, query) if few else _united(where, query, due=due)
+    rest = ["c.due_at is null"] if query.by_due and not due else []
+    source = _fetched(where, query, rest) if few else _united(where, query, rest, due=due)
     rows = await db.fetch(
         f"{source} select {_COLUMNS} from found f join cases c on c.id = f.id order by {order} limit {query.limit:d}",
         *where.arguments,
@@ -168,22 +173,23 @@ async def _few(condition: str, *values: Any) -> bool:
     return found <= RARE
 
 
-def _fetched(where: Where, query: Query) -> str:
+def _fetched(where: Where, query: Query, rest: list[str]) -> str:
     """Return a relation of all that fits: the filters leave little, fetched before it is put in order."""
     seen = visible(where, query.reach, query.directory)
-    return f"with found as materialized (select c.id from {CASES} where {where.all(seen)})"
+    return f"with found as materialized (select c.id from {CASES} where {where.all(seen, *rest)})"
 
 
-def _united(where: Where, query: Query, *, due: bool) -> str:
+def _united(where: Where, query: Query, rest: list[str], *, due: bool) -> str:
     """Return a relation of the first that fit through each door, a page of each."""
     key = "due_at" if due else "received_at"
     order = f"{key} asc, id asc" if due else f"{key} desc, id desc"
-    branches = [_branch(where, door, query, key, order, due=due) for door in doors(where, query.reach, query.directory)]
+    seen = doors(where, query.reach, query.directory)
+    branches = [_branch(where, door, query, key, order, rest, due=due) for door in seen]
     united = " union ".join(branches) or f"select null::uuid as id, null::timestamptz as {key} where false"
     return f"with found as (select id from ({united}) b order by {order} limit {query.limit:d})"
 
 
-def _branch(where: Where, door: Door, query: Query, key: str, order: str, *, due: bool) -> str:
+def _branch(where: Where, door: Door, query: Query, key: str, order: str, rest: list[str], *, due: bool) -> str:
     """Return the first page through one door.
 
     `offset 0` keeps the database from mixing the inner query with the rest, where its estimates mislead it.
@@ -193,17 +199,18 @@ def _branch(where: Where, door: Door, query: Query, key: str, order: str, *, due
     if not door.ordered:  # few rows: each is looked up and tried
         name, column = ("case_leg s", "s.case_id") if door.table == LEGS else (CASES, "c.id")
         rows = f"select distinct {column} as id from {name} where {door.condition} offset 0"
-        one = f"select c.id, c.{key} from {CASES} where c.id = d.id and {where.all(late)} offset 0"
+        one = f"select c.id, c.{key} from {CASES} where c.id = d.id and {where.all(*rest, late)} offset 0"
         return f"(select f.id, f.{key} from ({rows}) d cross join lateral ({one}) f {page})"
     if door.table == CASES:
-        rows = f"select c.* from {CASES} where {where.all(door.condition)} {_of('c', order)} offset 0"
+        rows = f"select c.* from {CASES} where {where.all(door.condition, *rest)} {_of('c', order)} offset 0"
         return f"(select c.id, c.{key} from ({rows}) c where {late} limit {query.limit:d})"
     if due:
-        rows = f"select c.id, c.{key} from {CASES} where {where.all(late)} offset 0"
-        turns = f"select s.case_id from case_leg s where {door.condition}"
-        return f"(select c.id, c.{key} from ({rows}) c where c.id in ({turns}) {page})"
+        rows = f"select c.* from {CASES} where {where.all()} {_of('c', order)} offset 0"
+        turns = f"select from case_leg s where s.case_id = c.id and {door.condition} offset 0"
+        return f"(select c.id, c.{key} from ({rows}) c where exists ({turns}) and {late} limit {query.limit:d})"
+    undated = [_UNDATED] if rest else []
     rows = f"select distinct s.case_id as id, s.{key} from {LEGS} where"
-    return f"({rows} {where.all(door.condition, late, *_on_turns(where, query))} {page})"
+    return f"({rows} {where.all(door.condition, late, *undated, *_on_turns(where, query))} {page})"
 
 
 def _of(alias: str, order: str) -> str:
