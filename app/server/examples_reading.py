@@ -13,7 +13,15 @@ _TEMPLATE: dict[str, Any] = {
     "item": "H008",
 }
 
+_ID = "01939a00-0000-7000-8000-0000000000"
+
 REQUESTS: dict[str, Any] = {
+    "V1CasesMergeMerge": {
+        "into": f"{_ID}07",
+        "cases": [f"{_ID}b1", f"{_ID}b2"],
+        "reason": "台风后同一处积水（演示）",
+    },
+    "V1CitizenRequestsRequestIdJoinJoin": {},
     "V1CasesQueuesAddQueue": _QUEUE,
     "V1CasesQueuesQueueIdChangeQueue": _QUEUE | {"version": 1},
     "V1CasesCaseIdClaimClaim": {"minutes": 15, "take_over": False},

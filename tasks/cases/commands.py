@@ -104,7 +104,7 @@ def _under(case: Case, order: o.Order, catalogue: Catalogue, now: datetime) -> C
 def _require(case: Case, legs: tuple[Leg, ...], order: o.Order, actor: Actor, directory: Directory) -> None:
     """Raise CaseNotFound unless the case is the actor's; a citizen may join what is public of others' cases."""
     if isinstance(order, o.JoinReporter) and actor.kind == "citizen":
-        if case.looked_at is None or case.state in ENDED:
+        if case.looked_at is None or case.state in ENDED or case.complained_about:
             raise CaseNotFound
         return
     scope.require(actor, "case.read", standing.ownership(case, legs, directory), CaseNotFound())

@@ -18,7 +18,7 @@ from grid import facts as grid_facts
 from grid.organisations import Directory
 from media import commands as media
 from media import facts as media_facts
-from tasks.cases import claims, listing, paging, reading_store, reference, standing, store, views
+from tasks.cases import claims, duplicates_store, listing, paging, reading_store, reference, standing, store, views
 from tasks.cases.catalogue import Item
 from tasks.cases.listing import Filter, Where
 from tasks.cases.model import Case, Follower, Leg, Part
@@ -28,11 +28,20 @@ from tasks.cases.views import CaseDetail, CaseRowView, CaseView, RoutingView, St
 Shown = TypeVar("Shown", CaseDetail, CaseRowView)
 
 
+class Contact(Struct, frozen=True):
+    """Name and phone of one more person, in clear text."""
+
+    name: str | None
+    phone: str | None
+
+
 class ContactView(Struct, frozen=True):
     """Who reported, in clear text."""
 
     name: str | None
     phone: str | None
+    others: tuple[Contact, ...] = ()
+    """Those for whom it was reported, and those who joined."""
 
 
 async def _seen(case_id: UUID, actor: Actor, now: datetime) -> tuple[Case, tuple[Leg, ...], Directory]:
@@ -146,8 +155,13 @@ async def contact(case_id: UUID, reason: str, actor: Actor, now: datetime) -> Co
             raise CaseNotFound
         await identity.log_access(actor, "case.contact", f"case:{case_id}", reason, now)
         row = await db.fetchrow("select name, phone from case_contact where case_id = $1", case_id)
-        sealed = dict(row) if row else {}
-        return ContactView(*(None if not sealed.get(f) else cipher.open_(sealed[f]) for f in ("name", "phone")))
+        others = await duplicates_store.contacts(case_id)
+        return ContactView(*_opened(dict(row) if row else {}), tuple(Contact(*_opened(each)) for each in others))
+
+
+def _opened(sealed: dict[str, str | None]) -> tuple[str | None, str | None]:
+    name, phone = sealed.get("name"), sealed.get("phone")
+    return (cipher.open_(name) if name else None, cipher.open_(phone) if phone else None)
 
 
 async def evidence_link(case_id: UUID, evidence_id: UUID, variant: str, actor: Actor, now: datetime) -> str:

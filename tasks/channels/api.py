@@ -1,4 +1,4 @@
-"""The citizens' mini-program over HTTP: sign in, submit, follow, add, withdraw, rate, reopen, appeal."""
+"""The citizens' mini-program over HTTP: sign in, submit, follow, add, withdraw, rate, reopen, appeal, join."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,8 +12,10 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from app.identity import scope
 from app.identity.commands import Tokens
 from app.kernel.actor import Actor
+from app.kernel.crs import Datum, Place
 from app.kernel.problem import language_of
-from tasks.cases import orders
+from tasks.cases import near_commands, orders
+from tasks.cases.near_commands import Near
 from tasks.channels import citizen, commands, privacy_commands
 from tasks.channels.citizen import Login, RequestRow, RequestView
 from tasks.channels.privacy_commands import Erasure, Export
@@ -87,6 +89,34 @@ async def erase(actor: NamedDependency[Actor], now: NamedDependency[datetime]) -
     return await privacy_commands.erase(actor, now)
 
 
+@get("/citizen/near", opt=FOLLOW, tags=TAGS)
+async def near(
+    lon: Annotated[float, QueryParameter(ge=-180, le=180)],
+    lat: Annotated[float, QueryParameter(ge=-90, le=90)],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    datum: FromQuery[Datum] = Datum.WGS84,
+    metres: Annotated[int, QueryParameter(ge=100, le=2000)] = 500,
+) -> list[Near]:
+    """List what others reported around a place, to join it: the item and the place rounded to 100 m, nothing else.
+
+    Open cases of the last 30 days that a clerk has looked at; the answer's places are WGS 84.
+    """
+    scope.require_any(actor, "request.follow")
+    return await near_commands.near(Place(lon=lon, lat=lat, datum=datum), metres, actor, now)
+
+
+@post("/citizen/requests/{request_id:uuid}/join", opt={"action": "request.submit"}, tags=TAGS, status_code=200)
+async def join(
+    request_id: FromPath[UUID],
+    data: JSONBody[orders.JoinReporter],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> Near:
+    """Report the same as one of the near ones: I am told how it goes on. A second tap changes nothing."""
+    return await near_commands.join(request_id, data, actor, now)
+
+
 def _order(kind: type[orders.Order]) -> Any:
     """Return the route of one of the citizen's commands."""
     name = orders.name_of(kind)
@@ -115,5 +145,7 @@ routes: list[Any] = [
     follow,
     export,
     erase,
+    near,
+    join,
     *(_order(kind) for kind in (orders.Add, orders.Withdraw, orders.Rate, orders.Reopen, orders.Appeal)),
 ]

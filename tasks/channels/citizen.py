@@ -67,6 +67,13 @@ class Login(Struct, frozen=True, forbid_unknown_fields=True):
     code: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
+class Other(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The person a citizen submits for; kept sealed, apart from the case."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=50)]
+    phone: Annotated[str, Meta(pattern=r"^[0-9+ -]{5,20}$")] | None = None
+
+
 class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a citizen submits. The same `id` again (a second tap) is one request."""
 
@@ -79,6 +86,7 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(max_length=50)] | None = None
     phone: Annotated[str, Meta(pattern=r"^[0-9+ -]{5,20}$")] | None = None
     occurred_at: Annotated[datetime, Meta(tz=True)] | None = None
+    on_behalf_of: Other | None = None
 
 
 class PublicStep(Struct, frozen=True, kw_only=True):

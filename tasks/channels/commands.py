@@ -11,7 +11,7 @@ from app.identity.commands import Tokens
 from app.kernel import db
 from app.kernel.actor import Actor
 from tasks.cases import commands as cases
-from tasks.cases import intake, queries, suggestion_commands
+from tasks.cases import intake, near_commands, queries, suggestion_commands
 from tasks.cases.listing import Filter
 from tasks.cases.model import State
 from tasks.cases.orders import Order
@@ -43,6 +43,8 @@ async def submit(request: Request, actor: Actor, language: int, now: datetime) -
         if request.item is None:
             request = replace(request, item=await suggestion_commands.choose(request.text, actor, now))
         case = await intake.open(citizen.as_report(request, actor.id), actor, now)
+        if request.on_behalf_of is not None and case.reporter == actor.id:
+            await near_commands.speak_for(case.id, request.on_behalf_of.name, request.on_behalf_of.phone, now)
     return await follow(case.id, actor, language, now)
 
 
