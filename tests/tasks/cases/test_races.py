@@ -27,9 +27,14 @@ async def opened(**changes: Any) -> Case:
 
 
 async def together(case: Case, *given: tuple[Actor, o.Order]) -> tuple[list[Any], list[Problem]]:
-    """Give commands at the same time, each on its own connection; return the answers and the refusals."""
+    """Give commands to a case at the same time, each on its own connection; return the answers and the refusals."""
+    return await at_once(*((case, actor, order) for actor, order in given))
+
+
+async def at_once(*given: tuple[Case, Actor, o.Order]) -> tuple[list[Any], list[Problem]]:
+    """Give commands at the same time, each on its own connection; whatever is not an answer is a refusal."""
     answers = await asyncio.gather(
-        *(commands.give(case.id, order, actor, NOW) for actor, order in given), return_exceptions=True
+        *(commands.give(case.id, order, actor, NOW) for case, actor, order in given), return_exceptions=True
     )
     refused = [answer for answer in answers if isinstance(answer, Problem)]
     done = [answer for answer in answers if not isinstance(answer, BaseException)]
@@ -79,6 +84,66 @@ async def test_submit_against_return_one_wins(real_place: str):
         (stage.TOWN_CLERK, o.Submit(result="好了", evidence=(stage.photo(),))),
         (stage.TOWN_CLERK, o.Return(reason="不归我们")),
     )
+    assert (len(done), len(refused)) == (1, 1)
+
+
+@pytest.mark.parametrize("way", ["merge first", "submit first"])
+async def test_merge_against_submit_one_wins(real_place: str, way: str):
+    main, case = await opened(), await opened(description="同一处占道")
+    await commands.give(case.id, o.Sign(), stage.TOWN_CLERK, NOW)
+    both = [
+        (stage.CENTRE_CLERK, o.Merge(into=main.id)),
+        (stage.TOWN_CLERK, o.Submit(result="好了", evidence=(stage.photo(),))),
+    ]
+    done, refused = await together(case, *(both if way == "merge first" else reversed(both)))
+    assert (len(done), len(refused)) == (1, 1)
+    view = await queries.case(case.id, stage.CENTRE_CLERK, NOW)
+    assert (view.state, (await steps(main)).count("took_in")) in (("merged", 1), ("handled", 0))
+    assert (await trail.verify_all(real_place)).broken is None
+
+
+async def test_what_ends_at_the_same_moment_takes_nothing_in(real_place: str):
+    main, case = await opened(), await opened(description="同一处占道")
+    await at_once(
+        (main, stage.CENTRE_CLERK, o.Withdraw()),
+        (case, stage.CENTRE_CLERK, o.Merge(into=main.id)),
+    )
+    view = await queries.case(case.id, stage.CENTRE_CLERK, NOW)
+    took_in = (await steps(main))[-2:] == ["took_in", "withdrawn"]
+    assert (view.state == "merged") == took_in
+
+
+async def test_three_mergers_in_a_ring_leave_a_case_and_never_wait_for_each_other(real_place: str):
+    cases = [await opened(description=f"第 {n} 处占道") for n in range(3)]
+    ring = zip(cases, [*cases[1:], cases[0]], strict=True)
+    done, refused = await at_once(*((here, stage.CENTRE_CLERK, o.Merge(into=there.id)) for here, there in ring))
+    views = [await queries.case(case.id, stage.CENTRE_CLERK, NOW) for case in cases]
+    assert len(refused) >= 1
+    assert [view.state for view in views].count("merged") == len(done)
+
+
+@pytest.mark.parametrize("way", ["split first", "close first"])
+async def test_split_against_close_no_case_closes_over_an_open_part(real_place: str, way: str):
+    case = await opened(lead=None, place=None)
+    both = [
+        (stage.CENTRE_CLERK, o.Split(children=(o.Child(item="H008", description="另有噪声"),))),
+        (stage.CENTRE_CLERK, o.Close(reason="无须办理")),
+    ]
+    done, refused = await together(case, *(both if way == "split first" else reversed(both)))
+    assert (len(done), len(refused)) == (1, 1)
+    view = await queries.case(case.id, stage.CENTRE_CLERK, NOW)
+    async with db.transaction(real_place):
+        parts = await store.open_children(case.id)
+    assert (view.state, parts) in (("closed", 0), ("received", 1))
+
+
+async def test_of_two_extensions_asked_for_and_two_grants_one_holds(real_place: str):
+    case = await opened()
+    await commands.give(case.id, o.Sign(), stage.TOWN_CLERK, NOW)
+    ask = o.Request(kind="extension", amount="1 work_day", reason="下雨")
+    done, refused = await together(case, (stage.TOWN_CLERK, ask), (stage.TOWN_CLERK, ask))
+    assert (len(done), len(refused)) == (1, 1)
+    done, refused = await together(case, (stage.CENTRE_CLERK, o.Grant()), (stage.CENTRE_CLERK, o.Refuse(reason="不")))
     assert (len(done), len(refused)) == (1, 1)
 
 
