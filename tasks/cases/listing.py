@@ -70,6 +70,8 @@ class Door(Struct, frozen=True):
     table: str
     condition: str
     ordered: bool = True
+    organisation: UUID | None = None
+    """The one organisation whose legs are read, if it is one."""
 
 
 CASES = "cases c"
@@ -115,7 +117,7 @@ def _organisations(where: Where, organisations: list[UUID], towns: list[str]) ->
         desks, turns = [f"c.desk = any({ours})"], [Door(LEGS, f"s.organisation = any({ours})", ordered=False)]
     else:
         desks = ["c.desk = any(" + where.bind("{}::uuid[]", organisations) + ")"]
-        turns = [Door(LEGS, where.bind("s.organisation = {}::uuid", each)) for each in organisations]
+        turns = [Door(LEGS, where.bind("s.organisation = {}::uuid", each), organisation=each) for each in organisations]
     return [*(Door(CASES, each, ordered=False) for each in desks), *turns]
 
 

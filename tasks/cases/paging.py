@@ -116,7 +116,7 @@ async def _phase(query: Query, *, due: bool) -> list[dict[str, Any]]:
         where.add(f"({key}, c.id) {after} ({{}}, {{}})", query.after.at, query.after.id)
     order = f"{key} {direction}, c.id {direction}"
     rest = ["c.due_at is null"] if query.by_due and not due else []
-    source = _fetched(where, query, rest) if few else _united(where, query, rest, due=due)
+    source = _fetched(where, query, rest) if few else await _united(where, query, rest, due=due)
     rows = await db.fetch(
         f"{source} select {_COLUMNS} from found f join cases c on c.id = f.id order by {order} limit {query.limit:d}",
         *where.arguments,
@@ -135,7 +135,7 @@ async def _add_searched(where: Where, asked: Filter) -> bool:
     if asked.box is not None:
         within = inside(where, asked.box)
         west, south, east, north = asked.box
-        scarce = await _few("c.lon between $1 and $2 and c.lat between $3 and $4", west, east, south, north)
+        scarce = await _few(CASES, "c.lon between $1 and $2 and c.lat between $3 and $4", west, east, south, north)
         (where.conditions if scarce else where.late).append(within)
         few = few or scarce
     return few
@@ -147,7 +147,7 @@ async def _add_text(where: Where, text: str) -> bool:
         return False
     pairs = pairs_of(text)
     rows = text_conditions(where, text)
-    few = not await _common(text) and await _few(f"{GRAMS} @> $1::text[]", pairs)
+    few = not await _common(text) and await _few(CASES, f"{GRAMS} @> $1::text[]", pairs)
     if few:
         where.add(f"{GRAMS} @> {{}}::text[]", pairs)
     (where.conditions if few else where.late).extend(rows)
@@ -166,9 +166,9 @@ async def _common(text: str) -> bool:
     return found * 50 > NEWEST
 
 
-async def _few(condition: str, *values: Any) -> bool:
+async def _few(table: str, condition: str, *values: Any) -> bool:
     found: int = await db.fetchval(
-        f"select count(*) from (select from cases c where {condition} limit {RARE + 1}) f", *values
+        f"select count(*) from (select from {table} where {condition} limit {RARE + 1}) f", *values
     )
     return found <= RARE
 
@@ -179,17 +179,22 @@ def _fetched(where: Where, query: Query, rest: list[str]) -> str:
     return f"with found as materialized (select c.id from {CASES} where {where.all(seen, *rest)})"
 
 
-def _united(where: Where, query: Query, rest: list[str], *, due: bool) -> str:
+async def _united(where: Where, query: Query, rest: list[str], *, due: bool) -> str:
     """Return a relation of the first that fit through each door, a page of each."""
     key = "due_at" if due else "received_at"
     order = f"{key} asc, id asc" if due else f"{key} desc, id desc"
     seen = doors(where, query.reach, query.directory)
-    branches = [_branch(where, door, query, key, order, rest, due=due) for door in seen]
+    branches = [
+        await _by_due(where, door, query, order)
+        if due and door.organisation is not None
+        else _branch(where, door, query, key, order, rest)
+        for door in seen
+    ]
     united = " union ".join(branches) or f"select null::uuid as id, null::timestamptz as {key} where false"
     return f"with found as (select id from ({united}) b order by {order} limit {query.limit:d})"
 
 
-def _branch(where: Where, door: Door, query: Query, key: str, order: str, rest: list[str], *, due: bool) -> str:
+def _branch(where: Where, door: Door, query: Query, key: str, order: str, rest: list[str]) -> str:
     """Return the first page through one door.
 
     `offset 0` keeps the database from mixing the inner query with the rest, where its estimates mislead it.
@@ -204,13 +209,25 @@ def _branch(where: Where, door: Door, query: Query, key: str, order: str, rest: 
     if door.table == CASES:
         rows = f"select c.* from {CASES} where {where.all(door.condition, *rest)} {_of('c', order)} offset 0"
         return f"(select c.id, c.{key} from ({rows}) c where {late} limit {query.limit:d})"
-    if due:
-        rows = f"select c.* from {CASES} where {where.all()} {_of('c', order)} offset 0"
-        turns = f"select from case_leg s where s.case_id = c.id and {door.condition} offset 0"
-        return f"(select c.id, c.{key} from ({rows}) c where exists ({turns}) and {late} limit {query.limit:d})"
     undated = [_UNDATED] if rest else []
     rows = f"select distinct s.case_id as id, s.{key} from {LEGS} where"
     return f"({rows} {where.all(door.condition, late, *undated, *_on_turns(where, query))} {page})"
+
+
+async def _by_due(where: Where, door: Door, query: Query, order: str) -> str:
+    """Return the first page by due of what an organisation holds.
+
+    Few legs are put together before the cases are met; many are looked for case by case, until the page is full.
+    """
+    late = " and ".join(where.late) or "true"
+    turns = f"from case_leg s where {door.condition}"
+    if await _few("case_leg s", "s.organisation = $1", door.organisation):
+        rows = f"select c.id, c.due_at from {CASES} where {where.all(late)} offset 0"
+        found = f"select c.id, c.due_at from ({rows}) c where c.id in (select s.case_id {turns})"
+        return f"({found} order by {order} limit {query.limit:d})"
+    rows = f"select c.* from {CASES} where {where.all()} {_of('c', order)} offset 0"
+    held = f"exists (select {turns} and s.case_id = c.id offset 0)"
+    return f"(select c.id, c.due_at from ({rows}) c where {held} and {late} limit {query.limit:d})"
 
 
 def _of(alias: str, order: str) -> str:
