@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from app.kernel import db
 from app.kernel.problem import Invalid, Problem
@@ -122,9 +123,11 @@ async def test_a_citizen_joins_what_a_clerk_has_looked_at_once(place: str):
 
 async def test_a_resident_a_clerk_speaks_for_joins_with_a_sealed_name(place: str):
     case = await of_somebody(1)
-    await play(case, (CENTRE, o.JoinReporter(name="李某", phone="13800005678", command_id=stage.new_id())))
-    row = await db.fetchrow("select * from case_reporter where case_id = $1", case.id)
-    assert row is not None
+    order = o.JoinReporter(name="李某", phone="13800005678", command_id=stage.new_id())
+    await play(case, (CENTRE, order), (CENTRE, replace(order, name="王某")))  # what is kept of a command names nobody
+    rows = await db.fetch("select * from case_reporter where case_id = $1", case.id)
+    assert len(rows) == 1
+    row = rows[0]
     assert (row["kind"], row["reporter"]) == ("resident", None)
     assert row["name"] != "李某"
     assert "李某" not in str(await db.fetch("select body from case_event where case_id = $1", case.id))
