@@ -238,9 +238,11 @@ class Play:
             if row["id"] in self.heard or row["type"] not in EVENTS:
                 continue
             self.heard.add(row["id"])
-            event = msgspec.convert(row["body"], EVENTS[row["type"]])
-            tell = notices.on_escalated if isinstance(event, LegEscalated) else notices.on_case
-            await tell(event, self.now)
+            event: CaseOpened | CaseMoved | LegEscalated = msgspec.convert(row["body"], EVENTS[row["type"]])
+            if isinstance(event, LegEscalated):
+                await notices.on_escalated(event, self.now)
+            else:
+                await notices.on_case(event, self.now)
         rows = await db.fetch("select id, recipient, kind from notice")
         fresh = [row for row in rows if row["id"] not in self.notices]
         self.notices |= {row["id"] for row in fresh}
