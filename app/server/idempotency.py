@@ -74,7 +74,11 @@ async def _answer_once(
     async def hold(message: Message) -> None:
         sent.append(message)
 
-    await next_app(scope, replay_body, hold)
+    try:
+        await next_app(scope, replay_body, hold)
+    finally:
+        # Nothing has left yet: should keeping the answer or the COMMIT fail, the client gets that error as its answer.
+        ScopeState.from_scope(scope).response_started = False
     start: Any = sent[0]
     if start["status"] >= 500:
         raise _RolledBack

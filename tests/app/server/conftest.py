@@ -1,5 +1,6 @@
 """The whole application with a few routes more, whose effects can be counted and whose faults can be provoked."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from typing import Any
@@ -47,6 +48,23 @@ class Faults:
     crash = False
 
 
+async def _break_connection() -> None:
+    """End the session of the transaction the handler is in, and wait until the client has noticed."""
+    connection = db.current().connection
+    gone = asyncio.Event()
+
+    def notice(_: object) -> None:
+        gone.set()
+
+    connection.add_termination_listener(notice)
+    other = await db.DB.get_new_connection()
+    try:
+        await other.execute("select pg_terminate_backend($1)", connection.get_server_pid())
+    finally:
+        await other.close()
+    await gone.wait()
+
+
 @post("/test/marks", opt=SIGNED_IN, tags=["test"])
 async def mark(data: JSONBody[Mark], actor: NamedDependency[Actor]) -> Marked:
     """Leave a mark."""
@@ -57,6 +75,8 @@ async def mark(data: JSONBody[Mark], actor: NamedDependency[Actor]) -> Marked:
         raise RuntimeError("secret inner words")
     if data.fail == "absent":
         raise NotFound
+    if data.fail == "break" and Faults.crash:
+        await _break_connection()
     return Marked(made)
 
 

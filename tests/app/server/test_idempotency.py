@@ -76,6 +76,21 @@ async def test_a_crash_undoes_the_effect_and_leaves_the_key_free(committed: str,
     assert await marks(committed) == 1
 
 
+async def test_an_answer_that_could_not_be_kept_is_never_given_and_the_key_stays_free(
+    committed: str, probe: httpx.AsyncClient
+) -> None:
+    headers = (await people.sign_in(committed, Role.STATION)).headers | {"Idempotency-Key": "a"}
+    Faults.crash = True
+    lost = await probe.post("/v1/test/marks", json={"fail": "break"}, headers=headers)
+    assert (lost.status_code, lost.json()["type"]) == (503, "/problems/unavailable"), "the handler had said 201"
+    assert int(lost.headers["Retry-After"]) > 0
+    assert await marks(committed) == 0
+    Faults.crash = False
+    again = await probe.post("/v1/test/marks", json={"fail": "break"}, headers=headers)
+    assert again.status_code == 201
+    assert await marks(committed) == 1
+
+
 async def test_a_refusal_is_an_answer_too(district: str, probe: httpx.AsyncClient) -> None:
     headers = (await people.sign_in(district, Role.STATION)).headers | {"Idempotency-Key": "a"}
     first, again = [await probe.post("/v1/test/marks", json={"fail": "absent"}, headers=headers) for _ in range(2)]
