@@ -1,5 +1,7 @@
 """What a citizen sees of others' cases and joins, what they report for somebody else, and how often they may ask."""
 
+from uuid import UUID
+
 import httpx
 import pytest
 
@@ -11,6 +13,7 @@ from app.server.limits import Limit
 from tasks.cases import commands as cases
 from tasks.cases import orders as o
 from tasks.cases import queries
+from tasks.cases.model import Severity
 from tests.tasks.cases import stage, town
 from tests.tools import people
 from tests.tools.people import Person
@@ -28,8 +31,8 @@ async def reported(http: httpx.AsyncClient, who: Person, **changes: object) -> s
 
 async def looked_at(district: str, case: str, *orders: o.Order) -> None:
     clerk = await people.sign_in(district, Role.DISTRICT_CENTRE, stage.CENTRE)
-    for order in orders or (o.Amend(severity=stage.Severity.URGENT),):
-        await cases.give(stage.UUID(case), order, clerk.actor, clock.now())
+    for order in orders or (o.Amend(severity=Severity.URGENT),):
+        await cases.give(UUID(case), order, clerk.actor, clock.now())
 
 
 async def ids(http: httpx.AsyncClient, who: Person, url: str = NEAR) -> list[str]:
@@ -74,7 +77,7 @@ async def test_hidden_ended_and_complaining_cases_are_near_to_nobody(district: s
     await looked_at(district, secret)
     await looked_at(district, over, o.Withdraw())
     await looked_at(district, about)
-    await db.execute("update cases set complained_about = $2 where id = $1", stage.UUID(about), [str(stage.MARKET)])
+    await db.execute("update cases set complained_about = $2 where id = $1", UUID(about), [str(stage.MARKET)])
     assert await ids(http, li) == []
     for case in (secret, over, about, await reported(http, wang), str(new_id())):
         answer = await http.post(f"/v1/citizen/requests/{case}/join", json={}, headers=li.headers)
@@ -90,7 +93,7 @@ async def test_who_joins_is_informed_and_tapping_twice_is_joining_once(district:
     answers = [await http.post(f"{path}/join", json={}, headers=li.headers) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert set(answers[0].json()) == {"id", "item", "item_name", "lon", "lat", "datum"}
-    told = [each.reporter for each in await queries.followers(stage.UUID(case))]
+    told = [each.reporter for each in await queries.followers(UUID(case))]
     assert sorted(told) == sorted([wang.actor.id, li.actor.id])
     assert await ids(http, li) == []
     assert (await http.get(path, headers=li.headers)).status_code == 404  # still nothing of the other's words
@@ -101,13 +104,14 @@ async def test_a_request_for_somebody_else_keeps_their_contact_sealed_and_once(d
     await town.build()
     wang = await people.sign_in_citizen(district)
     for_mother = {"id": str(new_id()), "phone": "13900000001", "on_behalf_of": {"name": "王母", "phone": "13900000002"}}
-    case = [await reported(http, wang, **for_mother) for _ in range(2)][0]
-    rows = await db.fetch("select kind, name, phone from case_reporter where case_id = $1", stage.UUID(case))
+    case, again = [await reported(http, wang, **for_mother) for _ in range(2)]
+    assert case == again
+    rows = await db.fetch("select kind, name, phone from case_reporter where case_id = $1", UUID(case))
     assert [row["kind"] for row in rows] == ["resident"]
     assert "王母" not in str(rows)
     assert "13900000002" not in str(rows)
     clerk = await people.sign_in(district, Role.DISTRICT_CENTRE, stage.CENTRE)
-    seen = await queries.contact(stage.UUID(case), "电话回访", clerk.actor, clock.now())
+    seen = await queries.contact(UUID(case), "电话回访", clerk.actor, clock.now())
     assert [(each.name, each.phone) for each in seen.others] == [("王母", "13900000002")]
     wrong = {"text": "路灯不亮", "on_behalf_of": {"name": "", "phone": "1"}}
     assert (await http.post("/v1/citizen/requests", json=wrong, headers=wang.headers)).status_code == 422
