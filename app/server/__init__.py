@@ -19,6 +19,7 @@ from app.server.envelope import Envelope
 from app.server.health import Probe
 from app.server.idempotency import Idempotency
 from app.server.limits import Buckets, RateLimit
+from app.server.local_times import LocalTimes
 from app.server.signatures import Signatures
 from migrations import runner
 
@@ -85,6 +86,7 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
         ),
         cors_config=CORSConfig(allow_origins=list(chosen.cors_origins)) if chosen.cors_origins else None,
         openapi_config=openapi.config(),
+        plugins=[LocalTimes()],
         lifespan=[lifespan],
         request_max_body_size=2 * 1024 * 1024,
         logging_config=None,

@@ -15,11 +15,12 @@ _TEXT = ("text/plain", "text/event-stream")
 """Kinds whose content is a string for every client; of other kinds a JSON schema says nothing true."""
 
 
-def plain_lists(node: Any) -> None:
-    """Write what a tuple holds as clients understand it, all through a document.
+def plain(node: Any) -> None:
+    """Write lists and alternatives as clients understand them, all through a document.
 
     A tuple of equal items becomes a list of fixed length. The framework describes the dots of a bounded
-    `tuple[X, ...]` as an alternative to X that fits everything: X alone is meant.
+    `tuple[X, ...]` as an alternative to X that fits everything: X alone is meant. Of integers beside any numbers the
+    numbers alone are kept: an integer would be both, and `oneOf` means one.
     """
     if isinstance(node, dict):
         found = cast(dict[str, Any], node)
@@ -32,10 +33,12 @@ def plain_lists(node: Any) -> None:
                 found["items"] = item
             case _:
                 pass
+        if {"type": "number"} in found.get("oneOf", ()):
+            found["oneOf"] = [one for one in found["oneOf"] if one != {"type": "integer"}]
         node = list(found.values())
     if isinstance(node, list):
         for part in cast(list[Any], node):
-            plain_lists(part)
+            plain(part)
 
 
 def is_json(kind: str) -> bool:

@@ -270,7 +270,7 @@ ANSWERS: dict[str, Any] = {
     "V1HouseholdsHouseholdIdHousehold": _HOUSEHOLD,
     "V1RoundsRoundIdRound": {
         "id": ROUND, "name": "十二月夜访（演示）", "kind": "night", "starts_on": "2026-12-01", "ends_on": "2026-12-05",
-        "hours_from": "PT18H30M", "hours_to": "PT21H",
+        "hours_from": "18:30:00", "hours_to": "21:00:00",
         "target": {"area": "330109001", "care_need": None, "not_visited_days": 90, "households": []},
         "squads": [UNIT], "questionnaire": "demo-night", "questionnaire_version": 1, "quota": 40, "per_evening": 8,
         "state": "draft", "version": 1, "created_by": COLLEAGUE, "created_at": "2026-11-23T08:00:00Z",

@@ -82,7 +82,7 @@ def complete(document: dict[str, Any], opts: dict[tuple[str, str], dict[str, Any
 
     `opts` holds what the handlers declare, by (method, path).
     """
-    contents.plain_lists(document)
+    contents.plain(document)
     document["components"].setdefault("schemas", {})["Problem"] = PROBLEM
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

@@ -26,7 +26,7 @@ class Operation(Struct, frozen=True):
 TEXTS = {
     "date-time": "2026-11-23T08:00:00Z",
     "date": "2026-11-23",
-    "time": "08:00:00",
+    "time-local": "08:00:00",
     "duration": "PT1H",
     "uri": "https://example.org/",
     "byte": "AAAA",

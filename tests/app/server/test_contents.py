@@ -108,9 +108,12 @@ def test_an_example_in_json_of_what_is_no_json_is_refused_in_words(monkeypatch: 
         ({"prefixItems": [{"type": "number"}] * 2}, {"items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
         ({"items": {"oneOf": [{"type": "string"}, {"type": "null"}]}}, None),
         ({"prefixItems": [{"type": "number"}, {"type": "string"}]}, None),
+        ({"oneOf": [{"type": "integer"}, {"type": "number"}]}, {"oneOf": [{"type": "number"}]}),
+        ({"oneOf": [{"type": "integer"}, {"type": "string"}]}, None),
+        ({"oneOf": [{"type": "integer"}, {"type": "number", "maximum": 3}]}, None),
     ],
 )
-def test_lists_are_written_as_lists(before: dict[str, Any], after: dict[str, Any] | None) -> None:
+def test_lists_and_alternatives_are_written_plainly(before: dict[str, Any], after: dict[str, Any] | None) -> None:
     document = {"a": [{"b": {**before}}]}
-    contents.plain_lists(document)
+    contents.plain(document)
     assert document == {"a": [{"b": after or before}]}

@@ -101,6 +101,15 @@ async def test_a_bounded_list_says_what_it_holds_and_how_many(document: dict[str
     assert (evidence["items"], evidence["maxItems"]) == ({"$ref": "#/components/schemas/EvidenceRef"}, 30)
 
 
+async def test_a_time_of_the_day_is_described_as_it_is_written(document: dict[str, Any]) -> None:
+    known = document["components"]["schemas"]
+    for schema in (known["Window"]["properties"]["since"], known["Round"]["properties"]["hours_from"]):
+        assert schema["format"] == "time-local"
+        for text, right in (("18:30:00", True), ("18:30:00.5", True), ("18:30", False), ("24:00:00", False),
+                            ("18:30:00Z", False), ("PT18H30M", False)):  # fmt: skip
+            assert bool(re.search(schema["pattern"], text)) == right, text
+
+
 SIGNATURE = {"X-Timestamp", "X-Nonce", "X-Signature"}
 
 
