@@ -108,7 +108,7 @@ def questions(planted: Planted) -> list[str]:
     ]
 
 
-async def strangers(district: str) -> dict[str, tuple[dict[str, str], httpx.Auth | None]]:
+async def strangers(district: str) -> dict[str, tuple[dict[str, str], httpx.Auth]]:
     """Everybody to whom the planted case is nothing."""
     key = await identity.create_key(district, "nothing", [], clock.now())
     staff = {
@@ -118,9 +118,9 @@ async def strangers(district: str) -> dict[str, tuple[dict[str, str], httpx.Auth
         "administrator": await people.sign_in(district, Role.ADMINISTRATOR),
         "another citizen": await people.sign_in_citizen(district),
     }
-    return {name: (person.headers, None) for name, person in staff.items()} | {
+    return {name: (person.headers, httpx.Auth()) for name, person in staff.items()} | {
         "machine without a scope": ({"X-Api-Key": key.key}, Signed(key)),
-        "nobody": ({}, None),
+        "nobody": ({}, httpx.Auth()),
     }
 
 
@@ -130,7 +130,7 @@ def met(answer: httpx.Response, secrets: tuple[str, ...], asked: str) -> list[st
 
 
 async def read_all(
-    app: Litestar, http: httpx.AsyncClient, planted: Planted, headers: dict[str, str], auth: httpx.Auth | None
+    app: Litestar, http: httpx.AsyncClient, planted: Planted, headers: dict[str, str], auth: httpx.Auth
 ) -> list[tuple[str, httpx.Response]]:
     document = (await http.get("/openapi.json")).json()
     gets = [each for each in all_operations(app, document) if each.method == "GET"]
@@ -160,7 +160,7 @@ async def test_no_stranger_ever_meets_a_word_that_is_not_for_them(
 async def test_its_citizen_reads_their_own_words_and_nothing_internal(
     app: Litestar, http: httpx.AsyncClient, planted: Planted
 ) -> None:
-    answers = await read_all(app, http, planted, planted.citizen.headers, None)
+    answers = await read_all(app, http, planted, planted.citizen.headers, httpx.Auth())
     assert [(url, found) for url, answer in answers if (found := met(answer, INTERNAL, url))] == []
     seen = {secret for url, answer in answers for secret in met(answer, SECRETS, url)}
     assert {WORDS, ADDED, ADDRESS} <= seen
@@ -171,7 +171,7 @@ async def test_its_citizen_reads_their_own_words_and_nothing_internal(
 async def test_the_desk_reads_words_and_notes_and_the_contact_only_for_a_reason(
     app: Litestar, http: httpx.AsyncClient, planted: Planted
 ) -> None:
-    answers = await read_all(app, http, planted, planted.clerk.headers, None)
+    answers = await read_all(app, http, planted, planted.clerk.headers, httpx.Auth())
     seen = {secret for url, answer in answers for secret in met(answer, SECRETS, url)}
     assert {WORDS, ADDED, NOTE} <= seen
     assert seen.isdisjoint({NAME, PHONE, OTHER_NAME, OTHER_PHONE})
