@@ -57,7 +57,7 @@ async def planted(district: str, http: httpx.AsyncClient, monkeypatch: pytest.Mo
     citizen = await people.sign_in_citizen(district)
     clerk = await people.sign_in(district, Role.DISTRICT_CENTRE, stage.CENTRE)
     await db.execute("update account set name = $2 where id = $1", clerk.actor.id, WORKER)
-    photo = {"id": str(new_id()), "sha256": "a" * 64, "size": 10, "media_type": "image/jpeg"}
+    photo: dict[str, Any] = {"id": str(new_id()), "sha256": "a" * 64, "size": 10, "media_type": "image/jpeg"}
     made = await http.post("/v1/citizen/requests", json=SENT | {"photos": [photo]}, headers=citizen.headers)
     assert made.status_code == 201, made.text
     case = made.json()
