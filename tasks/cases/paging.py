@@ -209,7 +209,11 @@ def _branch(where: Where, door: Door, query: Query, key: str, order: str, rest: 
     if door.table == CASES:
         rows = f"select c.* from {CASES} where {where.all(door.condition, *rest)} {_of('c', order)} offset 0"
         return f"(select c.id, c.{key} from ({rows}) c where {late} limit {query.limit:d})"
-    undated = [_UNDATED] if rest else []
+    alone = query.asked != Filter() and query.asked in (
+        Filter(source=query.asked.source),
+        Filter(item=query.asked.item),
+    )  # then the indexes on source and item hold all that is asked, and no row need be read
+    undated = [_UNDATED] if rest and alone else rest
     rows = f"select distinct s.case_id as id, s.{key} from {LEGS} where"
     return f"({rows} {where.all(door.condition, late, *undated, *_on_turns(where, query))} {page})"
 
