@@ -26,6 +26,10 @@ async def items(now: datetime) -> list[Item]:
     return [item for item in present if item.citizen]
 
 
+_SHOWN = (
+    "(case when c.source = 'open311' and c.looked_at is not null then c.{0} else round(c.{0}::numeric, 3)::float8 end)"
+)
+"""A degree as strangers see it; `PLACES` of tasks/channels/open311.py are the three decimals."""
 _PAGE = (
     "select c.id, c.number, c.state, c.item, c.item_version, c.description, c.address, c.lon, c.lat, c.received_at,"
     " coalesce(c.updated_at, c.received_at) as updated_at, c.total_due, c.looked_at, c.last_lead from cases c"
@@ -59,7 +63,10 @@ def _where(asked: Asked) -> tuple[str, list[Any]]:
         west, south, east, north = asked.box
         n = len(arguments)
         arguments += [west, east, south, north]
-        conditions.append(f"c.lon between ${n + 1} and ${n + 2} and c.lat between ${n + 3} and ${n + 4}")
+        for column, low, high in (("lon", n + 1, n + 2), ("lat", n + 3, n + 4)):
+            # The first is for the index; the second does not tell by ever smaller boxes what is rounded in the answer.
+            conditions.append(f"c.{column} between ${low}::float8 - 0.001 and ${high}::float8 + 0.001")
+            conditions.append(f"{_SHOWN.format(column)} between ${low}::float8 and ${high}::float8")
     return " and ".join(conditions), arguments
 
 
