@@ -67,6 +67,12 @@ async def erase(reporter: UUID, cases: Sequence[UUID], titles: Sequence[str]) ->
     """Erase contact and words of a reporter from locked cases, `titles` in their place; return how many texts went."""
     await db.execute("delete from case_contact where case_id = any($1::uuid[])", cases)
     await db.execute("delete from case_reporter where reporter = $1", reporter)
+    # whom they spoke for was named with the report; residents that a desk added came later
+    await db.execute(
+        "delete from case_reporter j using cases c where c.id = j.case_id and c.id = any($1::uuid[])"
+        " and j.reporter is null and j.joined_at = c.received_at",
+        cases,
+    )
     gone = await db.execute(
         "delete from case_text using case_event e where case_text.case_id = any($1::uuid[]) and e.id = case_text.event"
         " and (e.actor = $2 or (e.type = 'amended' and case_text.field in ('address', 'point')))",

@@ -115,6 +115,8 @@ async def test_a_request_for_somebody_else_keeps_their_contact_sealed_and_once(d
     assert [(each.name, each.phone) for each in seen.others] == [("王母", "13900000002")]
     wrong = {"text": "路灯不亮", "on_behalf_of": {"name": "", "phone": "1"}}
     assert (await http.post("/v1/citizen/requests", json=wrong, headers=wang.headers)).status_code == 422
+    await http.post("/v1/citizen/erase", headers=wang.headers)
+    assert not await db.fetch("select from case_reporter where case_id = $1", UUID(case))
 
 
 async def test_a_citizen_and_an_address_ask_only_so_often(
