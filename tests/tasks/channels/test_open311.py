@@ -264,6 +264,12 @@ async def test_a_key_without_the_scope_sends_nothing(place: str, http: httpx.Asy
     assert await listed(http) == []
 
 
+async def test_boxes_find_a_case_nobody_has_looked_at_where_it_is_shown_only(http: httpx.AsyncClient, key: str) -> None:
+    number = await send(http, key, lat="30.30042", long="120.50042")
+    assert await listed(http, bbox="120.4999,30.2999,120.5001,30.3001") == [number]
+    assert await listed(http, bbox="120.5004,30.3004,120.5005,30.3005") == []
+
+
 async def test_lists_are_filtered_by_service_status_place_and_time(http: httpx.AsyncClient, key: str) -> None:
     here = await send(http, key)
     there = await send(http, key, lat="30.3", long="120.5", description="远处（演示）")
