@@ -65,6 +65,12 @@ async def call(port: int, prepared: bytes) -> tuple[int, Any]:
     return status, msgspec.json.decode(body) if body else None
 
 
+async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, prepared: bytes) -> tuple[int, bytes]:
+    """One request on an open connection; gives status and body."""
+    writer.write(prepared)
+    return await _answer(reader)
+
+
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
