@@ -66,6 +66,7 @@ _SAVE = (
 _CASE_NAMES = tuple(_types(CaseRow))
 _CASE = f"select {', '.join(STATE_COLUMNS)} from cases where id = $1"
 _LEG_COLUMNS = ", ".join(Leg.__struct_fields__)
+_LINKS = "select case_id as case, seq, at, actor, organisation, type, body, prev_hash, hash, algorithm from case_event"
 _LEGS_OF = f"select {_LEG_COLUMNS} from case_leg where case_id = $1 order by ordinal"
 
 
@@ -331,11 +332,7 @@ async def save(
 
 async def links(case_id: UUID) -> list[trace.Link]:
     """Return a case's trace in order."""
-    rows = await db.fetch(
-        "select case_id as case, seq, at, actor, organisation, type, body, prev_hash, hash, algorithm"
-        " from case_event where case_id = $1 order by seq",
-        case_id,
-    )
+    rows = await db.fetch(_LINKS + " where case_id = $1 order by seq", case_id)
     return [trace.Link(**dict(row)) for row in rows]
 
 
@@ -349,13 +346,30 @@ async def heads(after: UUID | None, limit: int) -> list[tuple[UUID, trace.Head]]
     return [(row[0], trace.Head(row[1], row[2])) for row in rows]
 
 
+async def heads_at(after: UUID | None, at: datetime, limit: int) -> list[tuple[UUID, trace.Head]]:
+    """Return the ends the chains had at a time, by id, past `after`; Head() for a case that was not there yet."""
+    rows = await db.fetch(
+        "select c.id, coalesce(e.seq, 0), coalesce(e.hash, '') from (select id from cases"
+        " where $1::uuid is null or id > $1 order by id limit $3) c left join lateral (select seq, hash"
+        " from case_event where case_id = c.id and at <= $2 order by seq desc limit 1) e on true order by c.id",
+        after,
+        at,
+        limit,
+    )
+    return [(row[0], trace.Head(row[1], row[2])) for row in rows]
+
+
+async def roots() -> list[trace.Root]:
+    """Return the daily roots in order."""
+    return [
+        trace.Root(**dict(row))
+        for row in await db.fetch("select day, cases, hash, algorithm, at from case_root order by 1")
+    ]
+
+
 async def links_of(cases: Sequence[UUID]) -> dict[UUID, list[trace.Link]]:
     """Return the traces of several cases, each in order."""
-    rows = await db.fetch(
-        "select case_id as case, seq, at, actor, organisation, type, body, prev_hash, hash, algorithm"
-        " from case_event where case_id = any($1::uuid[]) order by case_id, seq",
-        list(cases),
-    )
+    rows = await db.fetch(_LINKS + " where case_id = any($1::uuid[]) order by case_id, seq", list(cases))
     found: dict[UUID, list[trace.Link]] = {}
     for row in rows:
         found.setdefault(row["case"], []).append(trace.Link(**dict(row)))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +56,16 @@ class Break(Struct, frozen=True):
     case: UUID
     seq: int
     why: tuple[str, str]
+
+
+class Root(Struct, frozen=True, kw_only=True):
+    """One hash over the ends that the chains of so many cases had at `at`."""
+
+    day: date
+    cases: int
+    hash: str
+    algorithm: str
+    at: datetime
 
 
 def available() -> tuple[str, ...]:

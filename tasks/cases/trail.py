@@ -1,7 +1,7 @@
 """Checking the trace of a whole district: every chain link by link, and one root a day over the ends of all."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct
@@ -9,9 +9,11 @@ from msgspec import Struct
 from app.kernel import db
 from app.kernel.clock import SHANGHAI
 from tasks.cases import hashing, store, trace
-from tasks.cases.trace import Break, Head
+from tasks.cases.trace import Break, Head, Root
 
 BATCH = 1_000
+SETTLED = timedelta(minutes=5)
+"""A root is over the steps up to so long ago: no transaction still brings one of that time."""
 
 
 class Checked(Struct, frozen=True, kw_only=True):
@@ -62,15 +64,36 @@ async def seal_day(district: str, now: datetime) -> bool:
 
     A chain rewritten later from end to end fits itself, but not the roots of the days since.
     """
-    day = now.astimezone(SHANGHAI).date()
+    day, at = now.astimezone(SHANGHAI).date(), now - SETTLED
     async with db.transaction(district):
         if await store.has_root(day):
             return False
-        heads: list[tuple[UUID, Head]] = []
-        after: UUID | None = None
-        while batch := await store.heads(after, BATCH):
-            heads += batch
-            after = batch[-1][0]
-        algorithm = hashing.makers().algorithm
-        await store.write_root(day, len(heads), trace.root(heads, algorithm), algorithm, now)
+        heads, algorithm = await _heads_at(at), hashing.makers().algorithm
+        await store.write_root(day, len(heads), trace.root(heads, algorithm), algorithm, at)
     return True
+
+
+async def _heads_at(at: datetime) -> list[tuple[UUID, Head]]:
+    """Return the ends that all chains had at a time."""
+    heads: list[tuple[UUID, Head]] = []
+    after: UUID | None = None
+    while batch := await store.heads_at(after, at, BATCH):
+        heads += [(case, head) for case, head in batch if head.seq]
+        after = batch[-1][0]
+    return heads
+
+
+async def roots(district: str) -> list[Root]:
+    """Return the roots of all days, to be kept where nobody who could rewrite a chain can write."""
+    async with db.transaction(district):
+        return await store.roots()
+
+
+async def differing(district: str, kept: Sequence[Root]) -> date | None:
+    """Return the first day whose kept root is not that of the chains as they stand now; None if all hold."""
+    for one in sorted(kept, key=lambda root: root.day):
+        async with db.transaction(district):
+            heads = await _heads_at(one.at)
+        if (len(heads), trace.root(heads, one.algorithm)) != (one.cases, one.hash):
+            return one.day
+    return None
