@@ -69,7 +69,7 @@ def mark(text: str) -> Mark:
         raise invalid("after", "翻页标记无效", "not a page mark") from error
 
 
-_COLUMNS = (
+COLUMNS = (
     "c.id, c.number, c.version, c.state, c.title, c.address, c.item, c.severity, c.source, c.area, c.town, c.cell,"
     " c.lon, c.lat, c.last_lead as lead, c.received_at, c.closed_at, c.due_at"
 )
@@ -118,7 +118,7 @@ async def _phase(query: Query, *, due: bool) -> list[dict[str, Any]]:
     rest = ["c.due_at is null"] if query.by_due and not due else []
     source = _fetched(where, query, rest) if few else await _united(where, query, rest, due=due)
     rows = await db.fetch(
-        f"{source} select {_COLUMNS} from found f join cases c on c.id = f.id order by {order} limit {query.limit:d}",
+        f"{source} select {COLUMNS} from found f join cases c on c.id = f.id order by {order} limit {query.limit:d}",
         *where.arguments,
     )
     return [dict(row) for row in rows]
