@@ -42,7 +42,7 @@ from tasks.cases.situation import Situation
 from tasks.cases.store import CommandRow
 from tasks.cases.views import CaseView
 
-COUNTS_CHILDREN = (o.Submit, o.Verify, o.Rate, o.Close, o.CloseUnrated)
+COUNTS_CHILDREN = (o.Submit, o.Verify, o.Rate, o.Close, o.CloseUnrated, o.Signal)
 """Commands that may close, and so look at the children."""
 
 
@@ -150,7 +150,9 @@ def _decide_all(s: Situation, order: o.Order) -> list[Done]:
     aimed, _, change = decide(s, order)
     steps = [Done(before=aimed, order=order, change=change)]
     cleared = isinstance(order, o.Signal) and order.signal is Signal.CLEAR
-    if cleared and change.case.state is State.HANDLED and not s.item.verification:
+    # somebody else was to look at it: who was named, or a sample of what was solved on the spot
+    looked_at_by_people = s.item.verification or s.case.verifier is not None or s.case.solved_at_once
+    if cleared and change.case.state is State.HANDLED and not looked_at_by_people and s.open_children == 0:
         # "done" was waiting for the signal alone (cases.md §1): crew and sensor agree now
         judge = replace(
             s, case=change.case, actor=system(s.actor.district, "router"), legs=journal.merged(s.legs, change.legs)

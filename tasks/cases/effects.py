@@ -117,7 +117,8 @@ def rate(s: Situation, order: o.Rate, step: CaseStep) -> Change:
 
 def close_unrated(s: Situation, _: o.CloseUnrated, step: CaseStep) -> Change:
     """Nobody answered in time."""
-    return Change(case=moved(s, step, closed_at=s.now, call_back_due=None), legs=ended_by(s, step))
+    case = moved(s, step, closed_at=s.now, call_back_due=None, rating=None, satisfied=None)
+    return Change(case=case, legs=ended_by(s, step))
 
 
 def close(s: Situation, _: o.Close, step: CaseStep) -> Change:
@@ -233,7 +234,8 @@ def decide(s: Situation, order: o.Order) -> tuple[Situation, CaseStep | LegStep,
     wake_at = supervision.wake_at(change.case, s.calendar)
     looked_at = s.case.looked_at or (s.now if s.actor.kind == "staff" else None)
     case = replace(change.case, version=s.case.version + 1, wake_at=wake_at, looked_at=looked_at)
-    legs = tuple(replace(leg, next_urge_at=supervision.next_urge(replace(s, case=case), leg)) for leg in change.legs)
+    there = replace(s, case=case, item=s.found.item or s.item)  # an amended item has a ladder of its own
+    legs = tuple(replace(leg, next_urge_at=supervision.next_urge(there, leg)) for leg in change.legs)
     case = replace(case, due_at=l.nearest_due(s.legs, legs))
     said = {"from": s.case.state.value, "state": case.state.value} | change.body
     return aimed, step, replace(change, case=case, legs=legs, body=said)

@@ -278,14 +278,17 @@ def grant(s: Situation, _: o.Grant, step: LegStep) -> Change:
     pending = leg.pending
     if pending is None:
         raise LookupError("a grant without request")
-    said = {"kind": pending.kind, "amount": pending.amount, "until": text_of(pending.until)}
+    until = pending.until
+    if until is None and pending.kind == "suspension" and pending.amount is not None:
+        until = s.later(s.now, parse_limit(pending.amount))
+    said = {"kind": pending.kind, "amount": pending.amount, "until": text_of(until)}
     if step.case is State.SUSPENDED:
-        case = replace(s.case, before=s.case.state, suspended_at=s.now, resume_at=pending.until)
+        case = replace(s.case, before=s.case.state, suspended_at=s.now, resume_at=until)
         return _with(s, step, case=case, pending=None, body=said)
     if pending.kind == "extension" and pending.amount is not None:
         leg = replace(leg, extensions=(*leg.extensions, pending.amount))
-    elif pending.until is not None and pending.until > s.now:
-        leg = replace(leg, pauses=(*leg.pauses, (s.now, pending.until)))
+    elif until is not None and until > s.now:
+        leg = replace(leg, pauses=(*leg.pauses, (s.now, until)))
     moved = handle_due(s, leg, s.case)
     said["handle_due"] = text_of(moved)
     changed: dict[str, Any] = {"extensions": leg.extensions, "pauses": leg.pauses, "handle_due": moved}

@@ -1,5 +1,6 @@
 """What a list of cases is asked for, and what its reader may see, as conditions that an index serves."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,8 @@ ENDED_STATES = tuple(state.value for state in ENDED)
 ENDED_SQL = ", ".join(f"'{state}'" for state in ENDED_STATES)
 WORDS = "c.title || ' ' || c.address || ' ' || c.description"
 """What the text search reads; the index of migration 0107 is over the same expression."""
+_NUMBER = re.compile(r"(?:[A-Za-z]{2}|[0-9]{6})[0-9]{8}(?:-[0-9]{0,6})?", re.ASCII)
+"""Prefix of the district, day, and what is known of the rest (`numbers.written`)."""
 FEW = 12
 """Up to so many organisations are looked for one by one."""
 GRAMS = f"case_grams({WORDS})"
@@ -220,9 +223,9 @@ def inside(where: Where, box: tuple[float, float, float, float]) -> str:
 
 def add_number(where: Where, text: str) -> bool:
     """Add the beginning of a case's number, if the text is one."""
-    is_number = text[:2].isascii() and text[:2].isalpha() and text[2:10].isascii() and text[2:10].isdigit()
+    is_number = _NUMBER.fullmatch(text.strip()) is not None
     if is_number:
-        where.add("c.number like {}::text || '%'", text.upper().replace("%", "").replace("_", "").replace("\\", ""))
+        where.add("c.number like {}::text || '%'", text.strip().upper())
     return is_number
 
 

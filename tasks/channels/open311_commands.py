@@ -39,6 +39,9 @@ NO_KEY: Text = ("缺少 api_key 或 api_key 无效", "api_key is missing or inva
 TOO_MANY: Text = ("请求过于频繁", "too many requests: come back in a minute")
 NOTICE: Text = ("已收到，工作人员查看后公开内容", "received; its words are public once a clerk has looked")
 
+LONGEST_COMMENT = 4_000
+"""Characters of a comment, as of every text added to a case."""
+
 
 class Page(Struct, frozen=True):
     """Requests, and whether more follow."""
@@ -246,6 +249,9 @@ async def comment(number: str, text: str, actor: Actor, now: datetime) -> Commen
     """Add to a request that this key sent; Refused (404 for any other, 400 when it takes no more)."""
     if not text.strip():
         raise Refused(400, ("description：缺少必填项", "description: is required"))
+    if len(text) > LONGEST_COMMENT:
+        zh, en = f"不能超过 {LONGEST_COMMENT} 字", f"at most {LONGEST_COMMENT} characters"
+        raise Refused(400, (f"description：{zh}", f"description: {en}"))
     async with db.transaction(actor.district):
         found = None if "\x00" in number else await published.id_of(number)
         if found is None or not await open311_store.sent_by(actor.id, found):

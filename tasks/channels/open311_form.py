@@ -89,8 +89,10 @@ class _Reader:
 
     def text(self, field: str) -> str:
         found = (self._fields.get(field) or [""])[-1].strip()
-        if len(found) > LONGEST.get(field, PAGE * 40):
-            self.refuse(field, f"不能超过 {LONGEST[field]} 字", f"at most {LONGEST[field]} characters")
+        longest = LONGEST.get(field, PAGE * 40)
+        if len(found) > longest:
+            self.refuse(field, f"不能超过 {longest} 字", f"at most {longest} characters")
+            return ""
         if "\x00" in found:
             self.refuse(field, "含有无法保存的字符", "holds a character that cannot be stored")
             return ""

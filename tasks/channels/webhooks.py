@@ -177,7 +177,7 @@ def _asked_wait(answer: Answer, now: datetime) -> datetime | None:
         return now + min(timedelta(seconds=min(int(text[:9]), 10**6)), LONGEST_HOLD)
     try:
         asked = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     asked = asked if asked.tzinfo is not None else asked.replace(tzinfo=UTC)
     return min(asked, now + LONGEST_HOLD) if asked > now else None

@@ -118,6 +118,12 @@ async def test_a_case_is_ordered_by_the_nearest_due_of_what_is_still_to_be_handl
     assert (await store.cases([case.id]))[0].due_at is None
 
 
+async def test_letters_before_digits_are_a_number_only_when_they_are_one(place: str):
+    case = await intake.open(report(description="PM10 超标"), stage.CITIZEN, NOW)
+    for text in ("PM10", "pm10", case.number, case.number[:10], case.number.lower()):
+        assert [row.id for row in await queries.cases(Filter(text=text), stage.CENTRE_CLERK, NOW, 9)] == [case.id], text
+
+
 async def test_words_that_were_erased_are_not_found(place: str):
     case = await intake.open(report(title="", description="楼下夜里放音乐"), stage.CITIZEN, NOW)
     assert await queries.cases(Filter(text="放音乐"), stage.CENTRE_CLERK, NOW, 9)
