@@ -61,9 +61,11 @@ async def _fill(connection: Any) -> None:
         lead,
         DISTRICT,
     )
-    report = Report(source="bench", item="E0504", description="压测事件", lead=lead, desk=lead)
+    reports = [  # one object said twice would be one case
+        Report(source="bench", item="E0504", description=f"压测事件{n}", lead=lead, desk=lead) for n in range(SEEDS)
+    ]
     async with db.transaction(DISTRICT):
-        await intake.open_many([report] * SEEDS, system(DISTRICT, "bench"), NOW)
+        await intake.open_many(reports, system(DISTRICT, "bench"), NOW)
     await connection.execute(_COPY.replace("$1::integer", str(LEGS // SEEDS - 1)))
     await _multiply(connection, "cases", {"id": "m.case_id", "number": "t.number || '-' || m.n"}, "t.id = m.old")
     await _multiply(connection, "case_leg", {"id": "m.id", "case_id": "m.case_id"}, "t.id = m.leg")

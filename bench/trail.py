@@ -56,10 +56,13 @@ async def _fill() -> None:
             lead,
             DISTRICT,
         )
-    report = Report(source="bench", item="E0504", description="压测事件", lead=lead, desk=lead)
     for _ in range(CASES // BATCH):
         async with db.transaction(DISTRICT):
-            await intake.open_many([report] * BATCH, system(DISTRICT, "bench"), NOW)
+            reports = [
+                Report(source="bench", item="E0504", description=f"压测事件{n}", lead=lead, desk=lead)
+                for n in range(BATCH)
+            ]
+            await intake.open_many(reports, system(DISTRICT, "bench"), NOW)
 
 
 async def _hashing() -> float:
