@@ -189,3 +189,12 @@ async def test_no_odd_field_makes_the_server_fail(http: httpx.AsyncClient, key: 
                 assert answer.status_code < 500, f"{field}={value[:20]!r}: {answer.text}"
                 if kind == "xml":
                     ElementTree.fromstring(answer.content)
+
+
+async def test_what_is_too_long_is_refused_by_its_name(http: httpx.AsyncClient, key: str) -> None:
+    answer = await http.get(f"{BASE}/requests.json", params={"bbox": "9" * 40_001})
+    assert (answer.status_code, "bbox" in answer.text) == (400, True)
+    number = await send(http, key)
+    comment = {"api_key": key, "description": "长" * 4_001}
+    answer = await http.post(f"{BASE}/requests/{number}/comments.json", data=comment)
+    assert (answer.status_code, "4000" in answer.text) == (400, True)

@@ -58,6 +58,7 @@ def test_what_becomes_of_a_delivery(status: int | None, attempts: int, hours: in
         (503, "Mon, 23 Nov 2026 01:00:00 GMT", None),
         (503, "soon", None),
         (503, "-5", None),
+        (503, "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
         (503, None, None),
         (500, "120", None),
         (429, "999999999999999", 86_400),
