@@ -81,4 +81,4 @@ def _tell(view: CalendarView, as_json: bool) -> None:
     zh = "全国日历，无本区设定" if view.version == 0 else f"第 {view.version} 版"
     click.echo(f"{zh} (version {view.version}); 节假日已知至 {view.known_until} (holidays known until)")
     for day in view.calendar.days:
-        click.echo(f"{day.date}  {'休 off' if day.isOffDay else '班 worked'}  {day.name}")
+        click.echo(f"{day.date}  {'休 off' if day.off else '班 worked'}  {day.name}")

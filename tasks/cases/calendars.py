@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from app.kernel.problem import FieldError, Invalid, invalid
@@ -33,7 +33,7 @@ class Day(Struct, frozen=True, kw_only=True):
     """A day that differs from its week: off, or worked all the same (调休); as holiday-cn writes it."""
 
     date: date
-    isOffDay: bool  # noqa: N815 – the name the files of holiday-cn give it
+    off: bool = field(name="isOffDay")
     name: Annotated[str, Meta(max_length=60)] = ""
 
 
@@ -103,8 +103,8 @@ def applied(national: Calendar, document: CalendarDocument) -> Calendar:
         makeup_hours=national.makeup_hours if document.makeup_hours is None else _hours(document.makeup_hours),
         known_until=_known_until(national, frozenset(document.years)),
     )
-    off = [day.date for day in document.days if day.isOffDay]
-    return plain.with_overrides(off, [day.date for day in document.days if not day.isOffDay])
+    off = [day.date for day in document.days if day.off]
+    return plain.with_overrides(off, [day.date for day in document.days if not day.off])
 
 
 def _known_until(national: Calendar, years: frozenset[int]) -> date | None:
@@ -141,7 +141,7 @@ def read_csv(text: str) -> tuple[Day, ...]:
                 (cells["isOffDay"] or "").strip().lower()
             ]
             days.append(
-                Day(date=date.fromisoformat((cells["date"] or "").strip()), isOffDay=off, name=cells.get("name") or "")
+                Day(date=date.fromisoformat((cells["date"] or "").strip()), off=off, name=cells.get("name") or "")
             )
         except (KeyError, ValueError):
             why = (

@@ -31,8 +31,8 @@ def year(number: int) -> Year:
 
 @pytest.mark.parametrize("number", [2024, 2025, 2026])
 def test_the_package_and_the_files_of_holidays_agree_day_by_day(number: int):
-    off = {day.date for day in year(number).days if day.isOffDay and day.date.year == number}
-    worked = {day.date for day in year(number).days if not day.isOffDay and day.date.year == number}
+    off = {day.date for day in year(number).days if day.off and day.date.year == number}
+    worked = {day.date for day in year(number).days if not day.off and day.date.year == number}
     for ordinal in range(date(number, 1, 1).toordinal(), date(number + 1, 1, 1).toordinal()):
         day = date.fromordinal(ordinal)
         by_file = day in worked or (day.weekday() < 5 and day not in off)
@@ -40,7 +40,7 @@ def test_the_package_and_the_files_of_holidays_agree_day_by_day(number: int):
 
 
 def test_a_year_that_is_imported_is_known_and_moves_what_was_provisional():
-    spring = Year(year=2027, days=tuple(Day(date=date(2027, 2, day), isOffDay=True) for day in range(6, 13)))
+    spring = Year(year=2027, days=tuple(Day(date=date(2027, 2, day), off=True) for day in range(6, 13)))
     mine = calendars.applied(NATIONAL, calendars.with_year(calendars.NOTHING, spring))
     start, limit = at("2027-02-04T09:00"), parse_limit("5 work_day")
     before, after = deadlines.due(start, limit, NATIONAL), deadlines.due(start, limit, mine)
@@ -57,7 +57,7 @@ def test_a_year_after_a_gap_does_not_make_the_gap_known():
 def test_hours_and_days_of_the_district_win_over_the_national_ones():
     saturday = CalendarDocument(
         week=(DAY,) * 5 + ((Period("09:00", "12:00"),), ()),
-        days=(Day(date=date(2026, 11, 24), isOffDay=True), Day(date=date(2026, 10, 1), isOffDay=False)),
+        days=(Day(date=date(2026, 11, 24), off=True), Day(date=date(2026, 10, 1), off=False)),
         makeup_hours=(Period("10:00", "16:00"),),
     )
     mine = calendars.applied(NATIONAL, saturday)
@@ -68,8 +68,8 @@ def test_hours_and_days_of_the_district_win_over_the_national_ones():
 
 def test_days_are_read_from_a_sheet_and_every_bad_row_is_named():
     assert calendars.read_csv("\ufeffdate,name,isOffDay\n2026-12-04,活动日,true\n2026-12-06,补班,0\n") == (
-        Day(date=date(2026, 12, 4), isOffDay=True, name="活动日"),
-        Day(date=date(2026, 12, 6), isOffDay=False, name="补班"),
+        Day(date=date(2026, 12, 4), off=True, name="活动日"),
+        Day(date=date(2026, 12, 6), off=False, name="补班"),
     )
     with pytest.raises(Invalid) as refused:
         calendars.read_csv("date,isOffDay\n2026-12-04,true\n4.12.2026,true\n2026-12-05,maybe\n2026-12-06\n")
@@ -86,7 +86,7 @@ def test_days_are_read_from_a_sheet_and_every_bad_row_is_named():
         (CalendarDocument(week=((Period("12:00", "09:00"),), *((DAY,) * 6))), "week[0]"),
         (CalendarDocument(makeup_hours=()), "makeup_hours"),
         (CalendarDocument(makeup_hours=(DAY[0], DAY[0])), "makeup_hours"),
-        (CalendarDocument(days=(Day(date=date(2026, 1, 1), isOffDay=True),) * 2), "days[1].date"),
+        (CalendarDocument(days=(Day(date=date(2026, 1, 1), off=True),) * 2), "days[1].date"),
     ],
 )
 def test_a_calendar_that_cannot_be_meant_is_refused_by_its_field(document: CalendarDocument, field: str):
@@ -95,7 +95,7 @@ def test_a_calendar_that_cannot_be_meant_is_refused_by_its_field(document: Calen
 
 def test_a_day_of_another_year_is_not_taken_into_a_year():
     with pytest.raises(Invalid):
-        calendars.with_year(calendars.NOTHING, Year(year=2027, days=(Day(date=date(2024, 1, 1), isOffDay=True),)))
+        calendars.with_year(calendars.NOTHING, Year(year=2027, days=(Day(date=date(2024, 1, 1), off=True),)))
 
 
 def test_calendars_with_the_same_dues_have_the_same_fingerprint():

