@@ -61,6 +61,7 @@ class _Book:
         self.departments: dict[str, list[Organisation]] = {}
         self.centres = [each for each in ordered if each.kind is Kind.CENTRE]
         self.children: dict[UUID, list[UUID]] = {}
+        self.predecessors: dict[UUID, list[Organisation]] = {}
         for each in ordered:
             self._enter(each)
 
@@ -68,6 +69,8 @@ class _Book:
         self.by_place.setdefault((each.kind, each.area, each.force), []).append(each)
         if each.parent is not None:
             self.children.setdefault(each.parent, []).append(each.id)
+        if each.successor is not None:
+            self.predecessors.setdefault(each.successor, []).append(each)
         if each.kind is Kind.DEPARTMENT:
             for key in {each.code, each.name}:
                 self.departments.setdefault(key, []).append(each)
@@ -148,6 +151,26 @@ class Directory:
             seen.add(here.id)
             here = self.by_id.get(here.successor)
         return here
+
+    def line(self, organisation: UUID) -> frozenset[UUID]:
+        """Who does its work now with everybody whose work came to that one: their open work is one and the same.
+
+        Of one that ended without anybody after it, or is unknown, itself.
+        """
+        heir = self.current(organisation)
+        if heir is None:
+            return frozenset({organisation})
+        found, waiting = {heir.id}, [heir.id]
+        while waiting:
+            for each in self._book.predecessors.get(waiting.pop(), ()):
+                if each.id not in found and not each.alive(self.at):
+                    found.add(each.id)
+                    waiting.append(each.id)
+        return frozenset(found)
+
+    def line_of_all(self, organisations: Iterable[UUID]) -> frozenset[UUID]:
+        """The lines of several, as one."""
+        return frozenset(each for organisation in organisations for each in self.line(organisation))
 
     def ancestors(self, organisation: UUID) -> frozenset[UUID]:
         """The organisation itself and everybody above it."""

@@ -182,7 +182,7 @@ async def _write(steps: list[Done], order: o.Order, directory: Directory) -> Cas
     await store.save(case, changed, made.events, made.texts, answers)
     await fact.append(facts.latest([each for step in steps for each in facts.of(step, directory)]))
     await outbox.emit(*(event for step in steps for event in journal.messages(step, new_id)))
-    await changes.append_many(journal.news(case, first.legs, legs))
+    await changes.append_many(journal.news(case, first.legs, legs, directory))
     refs = getattr(order, "evidence", ())
     await evidence.declare(refs, case, first.actor, first.now)
     return view

@@ -88,7 +88,7 @@ def _named(order: Any) -> frozenset[UUID]:
 
 def _unbiased(s: Situation, order: Any) -> bool:
     """Who is complained about gets no part in the case."""
-    return order is None or _named(order).isdisjoint(s.case.complained_about)
+    return order is None or _named(order).isdisjoint(s.biased)
 
 
 def _not_delegated(s: Situation, order: Any) -> bool:
@@ -101,8 +101,12 @@ def _fit_to_verify(s: Situation, order: o.AssignVerifier | None) -> bool:
 
 
 def _fit_to_take_in(s: Situation, order: o.Merge | None) -> bool:
+    """A complaint goes only where whoever it is about is kept out as well."""
     other = s.found.target
-    return order is None or other is None or (other.id != s.case.id and other.state not in ENDED)
+    if order is None or other is None:
+        return True
+    kept_out = s.biased <= s.directory.line_of_all(other.complained_about)
+    return kept_out and other.id != s.case.id and other.state not in ENDED
 
 
 def _amends(s: Situation, order: o.Amend | None) -> bool:
@@ -113,7 +117,7 @@ def _amends(s: Situation, order: o.Amend | None) -> bool:
 def _on_the_spot(s: Situation, order: Any) -> bool:
     there = s.leg is not None and (s.leg.arrived_at is not None or s.leg.attended_at is not None)
     called = s.found.called
-    return there and (called is None or called.organisation not in s.case.complained_about)
+    return there and (called is None or s.biased.isdisjoint({called.organisation, called.person}))
 
 
 def _on_the_list(s: Situation, order: o.Check | None) -> bool:
@@ -144,7 +148,10 @@ FIT_TO_VERIFY = Guard(
 )
 FIT_TO_TAKE_IN = Guard(
     _fit_to_take_in,
-    ("不能并入自身、已结束或已并案的事件", "a case is merged into another that is neither ended nor merged"),
+    (
+        "不能并入自身、已结束或已并案的事件；投诉件只能并入同样回避被投诉方的事件",
+        "into another that is neither ended nor merged; a complaint only where whom it is about is kept out",
+    ),
 )
 ACCEPTED = Guard(lambda s, _: s.case.accepted_at is not None, ("尚未受理", "never accepted"))
 NEVER_ACCEPTED = Guard(lambda s, _: s.case.accepted_at is None, ("已经受理", "accepted before"))

@@ -10,11 +10,12 @@ from msgspec import Struct
 from app.kernel.actor import Actor
 from app.kernel.changes import Draft
 from app.kernel.event import Event
+from grid.organisations import Directory
 from tasks.cases import trace
 from tasks.cases.events import CaseClosed, CaseMoved
 from tasks.cases.model import Case, Change, Leg, State
 from tasks.cases.orders import Order
-from tasks.cases.situation import Situation
+from tasks.cases.situation import NO_ONE, Situation
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -175,13 +176,17 @@ def merged(legs: Sequence[Leg], changed: Sequence[Leg]) -> tuple[Leg, ...]:
     return tuple(sorted(by_id.values(), key=lambda leg: leg.ordinal))
 
 
-def news(case: Case, before: Sequence[Leg], after: Sequence[Leg]) -> list[Draft]:
-    """Return what phones of the organisations concerned are told: their open turn, or that it is over."""
-    holders = {leg.organisation for leg in after if leg.open}
-    left = {leg.organisation for leg in before if leg.open} - holders
+def news(case: Case, before: Sequence[Leg], after: Sequence[Leg], directory: Directory = NO_ONE) -> list[Draft]:
+    """Return what phones of the organisations concerned are told: their open turn, or that it is over.
+
+    By a `directory`, the turn of an organisation that ended is told its successor as well.
+    """
+    holders = directory.line_of_all(leg.organisation for leg in after if leg.open)
+    left = directory.line_of_all(leg.organisation for leg in before if leg.open) - holders
     drafts: list[Draft] = [(f"squad:{each}", "case", case.id, case.version, None) for each in sorted(left)]
     for organisation in sorted(holders):
-        turn = [leg for leg in after if leg.open and leg.organisation == organisation][-1]
+        own = directory.line(organisation)
+        turn = [leg for leg in after if leg.open and leg.organisation in own][-1]
         drafts.append((f"squad:{organisation}", "case", case.id, case.version, _card(case, turn)))
     return drafts
 

@@ -48,6 +48,8 @@ class LegStep(Struct, frozen=True):
 
 _DESKS = frozenset({Part.DESK, Part.CENTRE})
 _DESKS_SYSTEM = _DESKS | {Part.SYSTEM}
+_DESKS_CLERK = _DESKS | {Part.CLERK}
+_PASS_ON = _DESKS_SYSTEM | {Part.CLERK}
 _REPORTER = frozenset({Part.REPORTER})
 _ASSIGNER = frozenset({Part.ASSIGNER})
 _WORKERS = frozenset({Part.LEAD, Part.ASSISTANT})
@@ -68,14 +70,14 @@ OPEN_STATES = (
 )  # fmt: skip
 
 CASE_STEPS: tuple[CaseStep, ...] = (  # the first row whose guard holds counts
-    CaseStep(_S.RECEIVED, o.Accept, _S.ACCEPTED, _DESKS_SYSTEM),
+    CaseStep(_S.RECEIVED, o.Accept, _S.ACCEPTED, _PASS_ON),
     CaseStep(_S.RECEIVED, o.Reject, _S.REJECTED, _DESKS),
     CaseStep(_S.RECEIVED, o.Close, _S.CLOSED, _CENTRE, g.FREE),
     CaseStep(_S.RECEIVED, o.Merge, _S.MERGED, _DESKS, g.FIT_TO_TAKE_IN),
     CaseStep(_S.RECEIVED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER),
     CaseStep(_S.REJECTED, o.Appeal, _S.RECEIVED, _REPORTER, g.ONCE),
     CaseStep(_S.REJECTED, o.Archive, _S.ARCHIVED, _DESKS_SYSTEM),
-    CaseStep(_S.ACCEPTED, o.Assign, _S.ASSIGNED, _DESKS_SYSTEM, g.UNBIASED),
+    CaseStep(_S.ACCEPTED, o.Assign, _S.ASSIGNED, _PASS_ON, g.UNBIASED),
     CaseStep(_S.ACCEPTED, o.Close, _S.CLOSED, _CENTRE, g.FREE),
     CaseStep(_S.ACCEPTED, o.Merge, _S.MERGED, _DESKS, g.FIT_TO_TAKE_IN),
     CaseStep(_S.ACCEPTED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER),
@@ -87,9 +89,9 @@ CASE_STEPS: tuple[CaseStep, ...] = (  # the first row whose guard holds counts
     CaseStep(_S.HANDLING, o.Withdraw, _S.WITHDRAWN, _DESKS, g.NOT_ASKED, _L.RECALLED),
     CaseStep(_S.HANDLING, o.Withdraw, _S.HANDLING, _REPORTER, g.NOT_ASKED),  # a request the root's assigner decides
     CaseStep(_S.HANDLING, o.RefuseWithdrawal, _S.HANDLING, _ASSIGNER, g.ASKED),
-    CaseStep(_S.DISPUTED, o.Rule, _S.ASSIGNED, _DESKS, g.UNBIASED),
+    CaseStep(_S.DISPUTED, o.Rule, _S.ASSIGNED, _DESKS_CLERK, g.UNBIASED),
     CaseStep(_S.SUSPENDED, o.Resume, BEFORE, _DESKS_SYSTEM | _ASSIGNER),
-    CaseStep(_S.HANDLED, o.AssignVerifier, _S.HANDLED, _DESKS, g.FIT_TO_VERIFY),
+    CaseStep(_S.HANDLED, o.AssignVerifier, _S.HANDLED, _DESKS_CLERK, g.FIT_TO_VERIFY),
     CaseStep(_S.HANDLED, o.Verify, _S.CALLING_BACK, _VERIFIERS, g.PASSED_CALL, _L.CONFIRMED),
     CaseStep(_S.HANDLED, o.Verify, _S.CLOSED, _VERIFIERS, g.PASSED, _L.CONFIRMED),
     CaseStep(_S.HANDLED, o.Verify, _S.ASSIGNED, _VERIFIERS, g.FAILED_REDO, _L.RECALLED),

@@ -100,12 +100,18 @@ def doors(where: Where, reach: Reach, directory: Directory) -> list[Door]:
     if reach.everything:
         return [Door(CASES, "true")]
     found = [Door(CASES, _area(where, "c.area", area)) for area in reach.areas]
-    organisations = sorted({below for each in reach.organisations for below in directory.below(each)})
+    organisations = sorted(holders(reach, directory))
     if organisations:
         found += _organisations(where, organisations, [area for area in reach.areas if len(area) == 9])
     if reach.person is not None:
         found.append(Door(CASES, where.bind("c.reporter = {}", reach.person)))
     return found
+
+
+def holders(reach: Reach, directory: Directory) -> frozenset[UUID]:
+    """Return everybody whose desk or legs are within reach: below the reader's own, and all whose work came to them."""
+    own = directory.line_of_all(reach.organisations)
+    return directory.line_of_all({below for each in own for below in directory.below(each)})
 
 
 def _organisations(where: Where, organisations: list[UUID], towns: list[str]) -> list[Door]:

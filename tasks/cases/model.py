@@ -86,6 +86,7 @@ class Part(StrEnum):
     LEAD = "lead"  # 主办
     ASSISTANT = "assistant"  # 协办
     DESK = "desk"  # the desk that owns the case
+    CLERK = "clerk"  # 转办: the district centre over a complaint about itself and no other desk: passes on, decides not
     CENTRE = "centre"  # the district centre
     VERIFIER = "verifier"
     REVIEWER = "reviewer"

@@ -25,7 +25,7 @@ from tasks.cases.model import Case, CheckPoint, Leg, LegKind, LegState, State
 from tasks.cases.report import Report, Solved, title_of
 from tasks.cases.routing import Decision, RoutingCase, route
 from tasks.cases.rules_compiled import RuleSet
-from tasks.cases.situation import Situation
+from tasks.cases.situation import Situation, desk_of
 
 
 class World(Struct, frozen=True, kw_only=True):
@@ -57,16 +57,18 @@ def _named_desk(report: Report, world: World) -> UUID | None:
     """Return the desk that is named: as said, else the clerk's own centre; none that is complained about."""
     own = (m.organisation for m in world.actor.memberships if m.role == "town_centre")
     named = report.desk or next((each for each in own if each is not None), None)
-    return None if named in report.complained_about else named
+    return None if named in _biased(report, world) else named
 
 
-def _desk(report: Report, world: World) -> UUID | None:
-    """Return the desk that owns the case as it comes in: the one named, else the district's."""
-    named = _named_desk(report, world)
-    if named is not None:
-        return named
+def _biased(report: Report, world: World) -> frozenset[UUID]:
+    return world.directory.line_of_all(report.complained_about)
+
+
+def _desk(report: Report, named: UUID | None, town: str | None, world: World) -> UUID | None:
+    """Return the desk that owns the case as it comes in: the one named, else the district's; none complained about."""
     centre = world.directory.centre()
-    return None if centre is None else centre.id
+    own = named or (None if centre is None else centre.id)
+    return desk_of(own, town, _biased(report, world), world.directory)
 
 
 def received(report: Report, item: Item, number: str, located: Located | None, world: World) -> Case:
@@ -87,7 +89,7 @@ def received(report: Report, item: Item, number: str, located: Located | None, w
         reporter_kind=report.reporter.kind,
         reporter=report.reporter.id,
         sender=report.sender or min(world.actor.organisations, default=None),
-        desk=_desk(report, world),
+        desk=_desk(report, _named_desk(report, world), None if cell is None else cell[:9], world),
         area=cell or world.actor.district,
         town=None if cell is None else cell[:9],
         cell=cell,
@@ -125,7 +127,7 @@ def decision_of(report: Report, case: Case, item: Item, located: Located | None,
     hinted = None if report.lead is None else world.directory.current(report.lead)
     if hinted is None:
         return decision
-    if hinted.id in report.complained_about:
+    if hinted.id in (biased := _biased(report, world)):
         zh, en = decision.explanation.reason
         left_out = (
             f"来源指定的{hinted.name}是被投诉单位，回避；",
@@ -134,7 +136,7 @@ def decision_of(report: Report, case: Case, item: Item, located: Located | None,
         said = replace(decision.explanation, reason=(left_out[0] + zh, left_out[1] + en))
         return replace(decision, explanation=said)
     reason = (f"来源指定：{hinted.name}", f"named by the source: {hinted.name}")
-    others = tuple(each for each in report.assistants if each not in (hinted.id, *report.complained_about))
+    others = tuple(each for each in report.assistants if each not in (hinted.id, *biased))
     explanation = replace(decision.explanation, reason=reason)
     return replace(decision, lead=hinted.id, assistants=others, limits={}, rule="hint", explanation=explanation)
 
@@ -179,6 +181,7 @@ def _situation(case: Case, legs: tuple[Leg, ...], item: Item, actor: Actor, worl
         calendar=world.calendar,
         fresh=world.makers.fresh,
         last_lead_now=case.last_lead,
+        directory=world.directory,
     )
 
 
@@ -237,8 +240,8 @@ def open_one(report: Report, item: Item, number: str, located: Located | None, w
     salt = world.makers.salt()
     case = received(report, item, number, located, world)
     decision = decision_of(report, case, item, located, world)
-    if decision.lead is None and decision.desk not in report.complained_about:
-        case = replace(case, desk=decision.desk)
+    if decision.lead is None:
+        case = replace(case, desk=_desk(report, decision.desk, case.town, world))
     case = replace(case, limits=decision.limits)
     first = _received_event(report, case, salt, world)
     router, done = system(world.actor.district, "router"), list[Done]()

@@ -89,6 +89,11 @@ def _text_faults(report: Report) -> list[FieldError]:
     return found
 
 
+def _solved_by_the_blamed(report: Report) -> bool:
+    solver = set[UUID | None]() if report.solved is None else {report.solved.organisation, report.solved.person}
+    return not solver.isdisjoint(report.complained_about)
+
+
 def faults(report: Report, now: datetime) -> list[FieldError]:
     """Return what is wrong with a report by itself, every bad field; nothing if it can be opened."""
     attributes = msgspec.json.encode(report.attributes)
@@ -101,6 +106,11 @@ def faults(report: Report, now: datetime) -> list[FieldError]:
         (report.reporter.kind not in REPORTER_KINDS, "reporter.kind", ("没有这种报告人", "no such kind of reporter")),
         (early, "occurred_at", ("时间过早", "the time lies too far back")),
         (late, "occurred_at", ("时间在将来", "the time lies in the future")),
+        (
+            _solved_by_the_blamed(report),
+            "solved",
+            ("被投诉方不能自行办结", "who is complained about solves nothing here"),
+        ),
         (len(attributes) > 20_000, "attributes", ("属性过多", "too many attributes")),
         (len(set(report.checklist)) < len(report.checklist), "checklist", ("检查项重复", "a point occurs twice")),
         (

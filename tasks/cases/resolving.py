@@ -83,7 +83,7 @@ async def _moved(s: Situation, order: o.Amend) -> Moved | None:
 
 async def _on_duty(force: Force, s: Situation, directory: Directory) -> Called:
     """Return who of the force is on duty at the case's cell, nearest area first; without a shift the force's unit."""
-    area, barred = s.case.cell or s.case.area, frozenset(s.case.complained_about)
+    area, barred = s.case.cell or s.case.area, s.biased
     for shift in await grid_facts.on_duty(area, s.now):
         here = directory.current(shift.organisation)
         fits = here is not None and here.force is force and area.startswith(shift.area)

@@ -160,7 +160,7 @@ def _pick(
     directory: Directory,
     case: RoutingCase,
 ) -> tuple[Picked, list[Picked]]:
-    out = case.complained_about
+    out = directory.line_of_all(case.complained_about)
     return pick(lead, where, directory, out), [pick(each, where, directory, out) for each in assistants]
 
 
@@ -188,7 +188,7 @@ def _desk(case: RoutingCase, directory: Directory) -> UUID | None:
     if case.desk is not None:
         return case.desk
     town = directory.find(Kind.TOWN_CENTRE, case.area) if len(case.area) >= 9 else None
-    if town is not None and town.id not in case.complained_about:
+    if town is not None and town.id not in directory.line_of_all(case.complained_about):
         return town.id
     centre = directory.centre()
     return None if centre is None else centre.id

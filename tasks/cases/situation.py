@@ -1,18 +1,23 @@
 """All that a decision on one case may look at: the case, its legs, its item, who asks and when; pure."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct, structs
 
 from app.kernel.actor import Actor, Role
+from grid.organisations import Directory, Kind
 from tasks.cases.catalogue import Item, Limits
 from tasks.cases.deadlines import Calendar, Limit, due
 from tasks.cases.model import Case, Leg, LegKind, LegState, Part, Severity
 
 READERS_ONLY = frozenset({Role.AUDITOR, Role.ADMINISTRATOR, Role.TOWN_MANAGER})
 """Roles that never move a case, whatever organisation they belong to."""
+
+
+_DESKS = frozenset({Kind.STATION, Kind.TOWN_CENTRE, Kind.CENTRE})
+NO_ONE = Directory((), datetime(2000, 1, 1, tzinfo=UTC))
 
 
 class Called(Struct, frozen=True):
@@ -56,11 +61,13 @@ class Situation(Struct, frozen=True, kw_only=True):
     found: Found = Found()
     last_lead_now: UUID | None = None
     """Who does the last lead's work today (its successor if it ended); None if nobody."""
+    directory: Directory = NO_ONE
+    """The organisations as of now: the work of one that ended is its successor's."""
 
     @property
     def working_organisations(self) -> frozenset[UUID]:
-        """The organisations the actor works for (reading roles do not count)."""
-        return frozenset(
+        """The organisations the actor works for, with all whose work came to them (reading roles do not count)."""
+        return self.directory.line_of_all(
             m.organisation for m in self.actor.memberships if m.organisation is not None and m.role not in READERS_ONLY
         )
 
@@ -71,7 +78,14 @@ class Situation(Struct, frozen=True, kw_only=True):
         turn = (None, None) if leg is None else (leg.organisation, leg.assigner)
         wanted = (*turn, self.case.desk, self.case.verifier)
         first = next((each for each in wanted if each in mine), None)
-        return first or min(mine, default=None)
+        return self.now_of(first) or min(filter(None, map(self.now_of, mine)), default=None)
+
+    def now_of(self, organisation: UUID | None) -> UUID | None:
+        """Return who does an organisation's work now; None when it ended without successor."""
+        if organisation is None or self.directory.get(organisation) is None:
+            return organisation
+        heir = self.directory.current(organisation)
+        return None if heir is None else heir.id
 
     @property
     def root(self) -> Leg | None:
@@ -105,35 +119,50 @@ class Situation(Struct, frozen=True, kw_only=True):
         return sum(each.evidence + self.confirmed_evidence(each) for each in confirmed)
 
     def assigner_of(self, leg: Leg) -> UUID | None:
-        """Who gave out the leg: for one assigned by `system`, the desk that owns the case."""
-        return leg.assigner or self.case.desk
+        """Who answers for the leg being given out: whoever did it; the desk for `system`, and for one not there or
+
+        complained about.
+        """
+        given = self.now_of(leg.assigner)
+        return self.desk if given is None or given in self.biased else given
+
+    @property
+    def biased(self) -> frozenset[UUID]:
+        """The organisations and persons complained about; an organisation's line of successors is as it is."""
+        return self.directory.line_of_all(self.case.complained_about)
+
+    @property
+    def desk(self) -> UUID | None:
+        """The desk that owns the case today: the next higher one in place of one complained about or gone."""
+        return desk_of(self.case.desk, self.case.town, self.biased, self.directory)
 
     @property
     def complained_about(self) -> bool:
         """Whether the actor, or an organisation they work for, is what the case complains about."""
-        return not self.working_organisations.isdisjoint(self.case.complained_about) or (
-            self.actor.id in self.case.complained_about
-        )
+        return not self.biased.isdisjoint(self.working_organisations | {self.actor.id})
 
     def parts(self) -> frozenset[Part]:
         """Return what the actor is to this case and to `leg`; without one, to any of its open legs.
 
-        Complained about, a person has no part in it, and an organisation neither leads nor verifies nor decides.
+        Complained about, a person has no part in it, and an organisation neither leads nor verifies nor decides, be it
+        the desk or the centre itself (ADR 0014).
         """
         actor, case = self.actor, self.case
         if actor.kind == "system":
             return frozenset({Part.SYSTEM})
         if actor.id in case.complained_about:
             return frozenset()
-        mine = self.working_organisations - frozenset(case.complained_about)
-        centre = any(m.role is Role.DISTRICT_CENTRE for m in actor.memberships)
-        desk = case.desk in self.working_organisations
+        barred, wide = self.biased, self.working_organisations
+        mine = wide - barred
+        centre = any(m.role is Role.DISTRICT_CENTRE and m.organisation not in barred for m in actor.memberships)
+        desk = self.desk in mine
         free = not self.complained_about and not self._handled_by_me(mine)
         held = {
             Part.REPORTER: case.reporter is not None and actor.id == case.reporter,
             Part.NEIGHBOUR: actor.kind == "citizen" and actor.id != case.reporter,
             Part.CENTRE: centre,
             Part.DESK: desk,
+            Part.CLERK: self.desk in wide & barred,
             Part.VERIFIER: free and (centre or desk if case.verifier is None else case.verifier in mine),
             Part.REVIEWER: free and (centre or desk),
             Part.SYSTEM: actor.kind in ("machine", "device") and "case.signal" in actor.scopes,
@@ -160,7 +189,7 @@ class Situation(Struct, frozen=True, kw_only=True):
             return frozenset()
         chain = [root, *(leg for leg in self.legs if self._inside(leg, root) and leg.state is LegState.CONFIRMED)]
         people = {p for leg in chain for p in (leg.handler, leg.signer, leg.submitter) if p is not None}
-        return frozenset(people | {leg.organisation for leg in chain})
+        return self.directory.line_of_all(leg.organisation for leg in chain) | people
 
     def _handled_by_me(self, mine: frozenset[UUID]) -> bool:
         """Whether the actor, as a person or through an organisation, did the work to be verified."""
@@ -189,6 +218,26 @@ class Situation(Struct, frozen=True, kw_only=True):
     def later(self, at: datetime, amount: Limit) -> datetime:
         """Return `at` moved by a granted amount."""
         return due(at, amount, self.calendar)
+
+
+def desk_of(desk: UUID | None, town: str | None, biased: frozenset[UUID], directory: Directory) -> UUID | None:
+    """Return who keeps a case: its desk or, where that is gone or complained about, the next desk above it.
+
+    Over a complaint about the district centre it is the town centre of the place; with none, the centre as a clerk.
+    """
+    climbed: list[UUID] = []
+    here = desk
+    while here is not None and here not in climbed:
+        climbed.append(here)
+        known = directory.get(here)
+        here = None if known is None else known.parent
+    centre = directory.centre()
+    of_town = None if town is None else directory.find(Kind.TOWN_CENTRE, town)
+    found = [directory.current(each) for each in climbed]
+    desks = [each for n, each in enumerate(found) if each is not None and (n == 0 or each.kind in _DESKS)]
+    chosen = [each.id for each in (*desks, centre, of_town) if each is not None]
+    last = desk if centre is None else centre.id
+    return next((each for each in chosen if each not in biased), last)
 
 
 def clocks_of(item: Item, case: Case, severity: Severity | None = None) -> Limits:

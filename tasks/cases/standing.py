@@ -17,10 +17,10 @@ from tasks.cases.views import CaseView, case_view
 def ownership(case: Case, legs: tuple[Leg, ...], directory: Directory) -> Ownership:
     """Return whose a case is: of its place, of every organisation that has or had a turn, of whoever reported it."""
     named = {each for each in (case.desk, case.verifier) if each is not None}
-    organisations = {leg.organisation for leg in legs} | named
+    organisations = directory.line_of_all({leg.organisation for leg in legs} | named)
     above = {up for each in organisations for up in directory.ancestors(each)}
     persons = frozenset[UUID]() if case.reporter is None else frozenset({case.reporter})
-    return Ownership(area=case.area, organisations=frozenset(organisations | above), persons=persons)
+    return Ownership(area=case.area, organisations=organisations | above, persons=persons)
 
 
 def situation(
@@ -37,6 +37,7 @@ def situation(
         calendar=reference.calendar(),
         fresh=new_id,
         last_lead_now=None if last is None else last.id,
+        directory=directory,
     )
 
 

@@ -15,6 +15,8 @@ from app.kernel.crs import Place
 from app.kernel.ids import new_id
 from app.kernel.problem import Problem
 from app.notices import commands as notices
+from grid import commands as grid
+from grid.commands import EndOrganisation
 from tasks.cases import commands, difficult_commands, intake, store, sweeping
 from tasks.cases import orders as o
 from tasks.cases.catalogue import Limits, versioned
@@ -31,7 +33,7 @@ PEOPLE = {
 DESKS = {
     "centre": stage.CENTRE, "town": stage.TOWN_CENTRE, "station": stage.STATION, "squad": stage.SQUAD,
     "transport": stage.TRANSPORT, "market": stage.MARKET, "enforcement": stage.ENFORCEMENT, "police": stage.POLICE,
-    "team": stage.TEAM,
+    "team": stage.TEAM, "other town": stage.OTHER_TOWN,
 }  # fmt: skip
 NAMES = {actor.id: name for name, actor in reversed(PEOPLE.items())} | {id_: name for name, id_ in DESKS.items()}
 ORDERS: dict[str, type[o.Order]] = {o.name_of(each): each for each in (*o.CASE_ORDERS, *o.LEG_ORDERS)}
@@ -141,6 +143,9 @@ class Play:
                 await sweeping.sweep(stage.DISTRICT, self.now)
             case "be on duty":
                 await self._on_duty(step)
+            case "end":
+                heir = DESKS[step.with_["successor"]]
+                await grid.end_organisation(DESKS[step.who], EndOrganisation(successor=heir), stage.SYSTEM, self.now)
             case "look up":
                 found = await difficult_commands.search(step.with_["text"], actor)
                 titles = [each.entry.entry.title for each in found]

@@ -145,6 +145,7 @@ def situation(of: Case, *legs: Leg, actor: Actor = SYSTEM, **changes: Any) -> Si
         "calendar": deadlines.national(),
         "fresh": lambda: _id(next(_numbers)),
         "last_lead_now": of.last_lead,
+        "directory": DIRECTORY,
     }
     return Situation(**fields | changes)
 
