@@ -51,7 +51,7 @@ def _free_to_close(s: Situation) -> bool:
 
 
 def _may_return(s: Situation, _: Any) -> bool:
-    return s.leg is not None and not s.leg.worked and not s.leg.final and _nothing_below(s)
+    return s.leg is not None and not s.worked(s.leg) and not s.leg.final and _nothing_below(s)
 
 
 def _last_return(s: Situation, order: Any) -> bool:

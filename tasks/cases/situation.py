@@ -113,6 +113,10 @@ class Situation(Struct, frozen=True, kw_only=True):
             found += [child, *self.below(child)]
         return tuple(found)
 
+    def worked(self, leg: Leg) -> bool:
+        """Whether work was recorded on a leg or on any that was ever below it, whatever became of that one."""
+        return leg.worked or any(self.worked(each) for each in self.legs if each.parent == leg.id)
+
     def confirmed_evidence(self, leg: Leg) -> int:
         """How many pieces of evidence came with what its own organisations handed up and it confirmed."""
         confirmed = [each for each in self.legs if each.parent == leg.id and each.state is LegState.CONFIRMED]
