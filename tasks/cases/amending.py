@@ -31,7 +31,10 @@ def amend(s: Situation, order: o.Amend, step: CaseStep) -> Change:
         return Change(case=case, legs=there, body=said)
     here = replace(s, item=item, case=case)
     case = replace(case, **_dues(here))
-    legs = tuple({leg.id: leg for leg in (*there, *l.reckon_all(here, case, clocks_of(item, case).handle))}.values())
+    limits = clocks_of(s.item, s.case), clocks_of(item, case)
+    if not case.solved_at_once:  # what was solved on the spot has no limits
+        here = replace(here, legs=l.under(here.legs, *limits))
+    legs = tuple({leg.id: leg for leg in (*there, *l.reckon_all(here, case))}.values())
     dues = {str(leg.id): l.text_of(leg.handle_due) for leg in legs}
     return Change(case=case, legs=legs, body=said | {"handle_due": dues, "total_due": l.text_of(case.total_due)})
 

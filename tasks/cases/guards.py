@@ -67,10 +67,11 @@ def _may_reopen(s: Situation, _: Any) -> bool:
 
 
 def _may_request(s: Situation, order: o.Request | None) -> bool:
-    """A leg below the root is suspended until a time: nobody resumes it by hand."""
+    """A leg below the root is suspended until a time or for a length: nobody resumes it by hand."""
     if s.leg is None or s.leg.pending is not None:
         return False
-    if order is not None and order.kind == "suspension" and order.until is None and s.leg.kind is not LegKind.ROOT:
+    endless = order is not None and order.kind == "suspension" and order.until is None and order.amount is None
+    if endless and s.leg.kind is not LegKind.ROOT:
         return False
     spent = len(s.leg.extensions) >= s.item.extension_limit
     return not spent if order is None or order.kind == "extension" else True

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 
 from tasks.cases import orders as o
 from tasks.cases import stages, supervision
+from tasks.cases.catalogue import Limits
 from tasks.cases.deadlines import due, parse_limit
 from tasks.cases.lifecycle import LegStep
 from tasks.cases.model import Case, Change, Leg, LegKind, LegState, Pending, State
 from tasks.cases.situation import Situation, clocks_of, earliest
 
-CALLED_LIMIT = parse_limit("30 minute")
+CALLED_LIMIT = "30 minute"
 """How soon a force called up is there, where the item sets no limit."""
 
 
@@ -24,7 +25,7 @@ def text_of(moment: datetime | None) -> str | None:
 
 def handle_due(s: Situation, leg: Leg, case: Case) -> datetime | None:
     """Return when handling is due: the limit from assignment over all pauses, extended, never past parent or total."""
-    own = leg.handle_due
+    own = None
     if leg.handle_limit is not None:
         pauses = (*case.pauses, *leg.pauses)
         own = due(leg.assigned_at, parse_limit(leg.handle_limit), s.calendar, pauses)
@@ -35,24 +36,40 @@ def handle_due(s: Situation, leg: Leg, case: Case) -> datetime | None:
 
 
 def reckoned(s: Situation, leg: Leg, case: Case) -> Leg:
-    """Return an open leg with its dues reckoned again from its start, by the item, severity and pauses of `s`."""
-    plain = replace(s, case=case)
-    sign = plain.due_of("sign", leg.assigned_at) if leg.signed_at is None else leg.sign_due
-    arrive = leg.arrive_due
+    """Return an open leg with its dues reckoned again from its start, by the item, severity and all pauses."""
+    paused = replace(s, case=replace(case, pauses=(*case.pauses, *leg.pauses)))
+    sign = paused.due_of("sign", leg.assigned_at) if leg.signed_at is None else leg.sign_due
+    arrive, reply = leg.arrive_due, leg.reply_due
     if leg.arrived_at is None and leg.attended_at is None:
-        arrive = plain.due_of("arrive", leg.assigned_at) or arrive
-    moved = replace(leg, sign_due=sign, arrive_due=arrive, handle_due=handle_due(plain, leg, case))
-    return replace(moved, stages=stages.clocks(plain, moved, case))
+        arrive = _due_by(paused, leg.arrive_limit or clocks_of(s.item, case).arrive, leg.assigned_at)
+    if leg.supervised_at is not None and leg.replied_at is None and leg.reply_limit is not None:
+        reply = _due_by(paused, leg.reply_limit, leg.supervised_at)
+    moved = replace(leg, sign_due=sign, arrive_due=arrive, handle_due=handle_due(s, leg, case), reply_due=reply)
+    return replace(moved, stages=stages.clocks(s, moved, case))
 
 
-def reckon_all(s: Situation, case: Case, limit: str | None = None) -> tuple[Leg, ...]:
-    """Return every open leg with its dues reckoned again, from the root down; `limit` is their new limit, if any."""
+def _due_by(s: Situation, limit: str | None, start: datetime) -> datetime | None:
+    return None if limit is None else due(start, parse_limit(limit), s.calendar, s.case.pauses)
+
+
+def reckon_all(s: Situation, case: Case) -> tuple[Leg, ...]:
+    """Return every open leg with its dues reckoned again, from the root down."""
     moved: dict[UUID, Leg] = {}
     for leg in sorted((leg for leg in s.legs if leg.open), key=lambda leg: leg.ordinal):
         known = replace(s, legs=tuple(moved.get(each.id, each) for each in s.legs))
-        fresh = leg if limit is None else replace(leg, handle_limit=limit)
-        moved[leg.id] = reckoned(known, fresh, case)
+        moved[leg.id] = reckoned(known, leg, case)
     return tuple(moved.values())
+
+
+def under(legs: tuple[Leg, ...], old: Limits, new: Limits) -> tuple[Leg, ...]:
+    """Return legs, the open ones under the limits of another item or severity; a force called up keeps its own."""
+    return tuple(
+        replace(leg, handle_limit=new.handle, arrive_limit=leg.arrive_limit if called else new.arrive)
+        if leg.open
+        else leg
+        for leg in legs
+        for called in (leg.arrive_limit not in (old.arrive, None),)
+    )
 
 
 def open_leg(
@@ -84,6 +101,7 @@ def open_leg(
         assigned_at=s.now,
         sign_due=s.due_of("sign"),
         arrive_due=s.due_of("arrive"),
+        arrive_limit=limits.arrive,
         handle_limit=limits.handle,
         final=final,
     )
@@ -161,8 +179,9 @@ def call_up(s: Situation, order: o.CallUp, step: LegStep) -> Change:
         raise LookupError("a call without anybody called")
     above = (s.find(leg.parent) or leg) if leg.kind is LegKind.ASSIST and leg.parent else leg
     assist = open_leg(s, s.case, called.organisation, LegKind.ASSIST, parent=above, assigner=leg.organisation)
-    there = assist.arrive_due or due(s.now, CALLED_LIMIT, s.calendar)
-    assist = replace(assist, arrive_due=there, handler=called.person)
+    limit = assist.arrive_limit or CALLED_LIMIT
+    there = due(s.now, parse_limit(limit), s.calendar)
+    assist = replace(assist, arrive_due=there, arrive_limit=limit, handler=called.person)
     said = {"force": order.force.value, "opened": opened(assist), "arrive_due": text_of(there)}
     return _with(s, step, assist, body=said)
 
@@ -289,11 +308,10 @@ def grant(s: Situation, _: o.Grant, step: LegStep) -> Change:
         leg = replace(leg, extensions=(*leg.extensions, pending.amount))
     elif until is not None and until > s.now:
         leg = replace(leg, pauses=(*leg.pauses, (s.now, until)))
-    moved = handle_due(s, leg, s.case)
-    said["handle_due"] = text_of(moved)
-    changed: dict[str, Any] = {"extensions": leg.extensions, "pauses": leg.pauses, "handle_due": moved}
-    changed["stages"] = stages.clocks(s, leg, s.case)
-    return _with(s, step, pending=None, body=said, **changed)
+    moved = reckoned(s, leg, s.case)
+    said["handle_due"] = text_of(moved.handle_due)
+    names = ("extensions", "pauses", "handle_due", "arrive_due", "reply_due", "stages")
+    return _with(s, step, pending=None, body=said, **{name: getattr(moved, name) for name in names})
 
 
 def refuse(s: Situation, _: o.Refuse, step: LegStep) -> Change:
@@ -330,13 +348,16 @@ def supervise(s: Situation, order: o.Supervise, step: LegStep) -> Change:
     leg = _leg(s)
     said = {"level": order.level, "reply_due": text_of(until), "automatic": s.actor.kind == "system"}
     began: dict[str, Any] = {"supervised_at": s.now, "reply_due": until, "replied_at": None}
+    began["reply_limit"] = order.reply_within
     rungs = supervision.climbed(s, leg, "supervise")
     return _with(s, step, supervision_level=order.level, rungs=rungs, body=said, **began)
 
 
 def release(s: Situation, _: o.Release, step: LegStep) -> Change:
     """解除督办."""
-    ended: dict[str, Any] = dict.fromkeys(("supervised_at", "reply_due", "replied_at", "supervision_level"))
+    ended: dict[str, Any] = dict.fromkeys(
+        ("supervised_at", "reply_due", "reply_limit", "replied_at", "supervision_level")
+    )
     return _with(s, step, rungs=supervision.released(s, _leg(s)), **ended)
 
 

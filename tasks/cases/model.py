@@ -265,6 +265,9 @@ class Leg(Struct, frozen=True, kw_only=True):
     urged_at: datetime | None = None
     answered_at: datetime | None = None
     """The last urging, and the last answer to one."""
+    arrive_limit: str | None = None
+    reply_limit: str | None = None
+    """What `arrive_due` and `reply_due` were reckoned from; a force called up has a limit of its own."""
 
     @property
     def open(self) -> bool:

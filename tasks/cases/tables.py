@@ -244,6 +244,8 @@ class CaseLegRow(Table, tablename="case_leg"):
     urged_at = Timestamptz(null=True, default=None)
     answered_at = Timestamptz(null=True, default=None)
     supervision_level = Integer(null=True, default=None)
+    arrive_limit = Text(null=True, default=None)
+    reply_limit = Text(null=True, default=None)
 
 
 class CaseEventRow(Table, tablename="case_event"):

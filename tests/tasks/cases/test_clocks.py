@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 from msgspec.structs import replace
 
+from app.kernel.actor import Actor
 from app.kernel.problem import Invalid
 from tasks.cases import orders as o
 from tasks.cases import supervision
@@ -14,7 +15,7 @@ from tasks.cases.effects import decide
 from tasks.cases.journal import merged
 from tasks.cases.model import Leg, LegKind, Severity, State
 from tasks.cases.problems import RoleNotPermitted, TransitionRefused
-from tasks.cases.situation import Found, Situation
+from tasks.cases.situation import Called, Found, Situation
 from tests.tasks.cases import stage
 
 
@@ -36,7 +37,7 @@ class Played:
         self.case = stage.case(State.RECEIVED, accepted_at=None, clock_from=None)
         self.legs: tuple[Leg, ...] = ()
 
-    def give(self, moment: str, actor: object, order: o.Order, **changes: object) -> "Played":
+    def give(self, moment: str, actor: Actor, order: o.Order, **changes: object) -> "Played":
         s = Situation(
             case=self.case, legs=self.legs, item=self.item, actor=actor, now=at(moment), calendar=self.calendar,
             fresh=stage.new_id, last_lead_now=self.case.last_lead,
@@ -152,6 +153,72 @@ def test_an_inner_leg_ends_no_later_than_its_parent_and_its_own_suspension_stops
     assert case.case.state is State.HANDLING
     assert case.root.handle_due == at("2026-11-30T17:30")
     assert case.legs[-1].handle_due == case.root.handle_due
+
+
+def test_the_suspension_of_an_inner_leg_moves_its_arriving_its_stages_and_its_reply_too():
+    whole = Limits(arrive="6 work_hour", handle="5 work_day", stages=(Stage("停工", "3 work_day"),))
+    case = Played(whole).handled_by_the_town()
+    case.give("2026-11-23T16:00", stage.TOWN_CLERK, o.Delegate(to=stage.ENFORCEMENT))
+    inner = case.legs[-1].id
+    case.give("2026-11-23T16:30", stage.OFFICER, o.Sign(leg=inner))
+    case.give("2026-11-23T17:00", stage.CENTRE_CLERK, o.Supervise(leg=inner, reason="群体投诉"))
+    before = case.legs[-1]
+    assert (before.arrive_due, before.reply_due) == (at("2026-11-24T14:30"), at("2026-11-25T17:30"))
+    request = o.Request(kind="suspension", until=at("2026-11-26T00:00"), reason="等配件", leg=inner)
+    case.give("2026-11-24T00:00", stage.OFFICER, request)
+    case.give("2026-11-24T00:00", stage.TOWN_CLERK, o.Grant(leg=inner))  # two whole working days
+    moved = case.legs[-1]
+    assert (moved.arrive_due, moved.reply_due) == (at("2026-11-26T14:30"), at("2026-11-27T17:30"))
+    assert dues(moved)["停工"] == dues(case.root)["停工"] == at("2026-11-26T17:30")  # never past its parent's
+    case.give("2026-11-24T10:00", stage.SYSTEM, o.Recompute())
+    assert case.legs[-1] == moved
+
+
+def test_a_suspension_of_the_case_moves_the_reply_and_the_arriving_of_a_force_called_up():
+    case = Played(Limits(handle="5 work_day")).handled_by_the_town()
+    case.give("2026-11-23T15:00", stage.TOWN_CLERK, o.Arrive())
+    called = Found(called=Called(stage.POLICE, None))
+    case.give("2026-11-23T16:00", stage.TOWN_CLERK, o.CallUp(force=stage.Force.POLICE), found=called)
+    root = case.root.id
+    case.give("2026-11-23T16:10", stage.CENTRE_CLERK, o.Supervise(leg=root, reason="群体投诉"))
+    assert (case.root.reply_due, case.legs[-1].arrive_due) == (at("2026-11-25T17:30"), at("2026-11-23T16:30"))
+    suspended(case, "2026-11-23T16:20", "2026-11-24T17:30")
+    assert (case.root.reply_due, case.legs[-1].arrive_due) == (at("2026-11-27T09:40"), at("2026-11-24T17:40"))
+
+
+def test_a_reply_given_in_time_keeps_the_due_it_was_measured_by():
+    case = Played(Limits(handle="5 work_day")).handled_by_the_town()
+    case.give("2026-11-23T16:10", stage.CENTRE_CLERK, o.Supervise(reason="群体投诉"))
+    case.give("2026-11-23T16:15", stage.TOWN_CLERK, o.Reply(answer="正在办"))
+    suspended(case, "2026-11-24T00:00", "2026-11-26T00:00")
+    assert case.root.reply_due == at("2026-11-25T17:30")
+
+
+def test_an_item_without_a_limit_takes_the_old_items_limit_away():
+    case = Played().handled_by_the_town()
+    other = stage.item(code="E0101", limits={Severity.ROUTINE: Limits(sign="4 work_hour", total="8 work_day")})
+    case.give("2026-11-24T10:00", stage.CENTRE_CLERK, o.Amend(item="E0101"), found=Found(item=other))
+    assert (case.root.handle_limit, case.root.arrive_due) == (None, None)
+    assert case.root.handle_due == case.case.total_due == at("2026-12-03T17:30")
+    case.item = other
+    suspended(case, "2026-11-25T00:00", "2026-11-26T00:00")
+    assert case.root.handle_due == case.case.total_due == at("2026-12-04T17:30")
+
+
+def test_a_suspension_asked_by_its_length_alone_ends_by_itself():
+    case = Played().handled_by_the_town()
+    request = o.Request(kind="suspension", amount="2 work_day", reason="等配件")
+    case.give("2026-11-24T10:00", stage.TOWN_CLERK, request).give("2026-11-24T11:00", stage.CENTRE_CLERK, o.Grant())
+    assert (case.case.state, case.case.resume_at) == (State.SUSPENDED, at("2026-11-26T17:30"))
+    case.give("2026-11-26T17:30", stage.SYSTEM, o.Resume())
+    assert case.root.handle_due == at("2026-12-03T15:00")
+    case.give("2026-11-27T09:00", stage.TOWN_CLERK, o.Delegate(to=stage.ENFORCEMENT))
+    inner = case.legs[-1].id
+    case.give("2026-11-27T09:30", stage.OFFICER, o.Sign(leg=inner))
+    case.give("2026-11-27T10:00", stage.OFFICER, replace(request, leg=inner))
+    case.give("2026-11-27T11:00", stage.TOWN_CLERK, o.Grant(leg=inner))
+    assert case.case.state is State.HANDLING
+    assert case.legs[-1].pauses == ((at("2026-11-27T11:00"), at("2026-12-01T17:30")),)
 
 
 def test_another_item_counts_from_the_original_start_and_keeps_the_pauses():
