@@ -30,10 +30,11 @@ def command() -> None:
 def verify(case_id: UUID | None, district: str | None, kept: IO[bytes] | None, as_json: bool) -> None:
     """Walk every chain and report the first link that does not hold. Exit code 1: broken, or no such case.
 
-    A chain rewritten from end to end fits itself; only roots kept elsewhere (`--roots`) tell.
+    A chain rewritten from end to end fits itself, but not the ends noted with the daily roots. Where somebody changed
+    those too, only roots kept elsewhere (`--roots`) tell; without them the newest of the database is compared.
     """
     chosen = settings.load()
-    roots = [] if kept is None else _read(kept)
+    roots = None if kept is None else _read(kept)
     with reach.database(chosen.database_url):
         found, day = asyncio.run(_verify(chosen, district or chosen.district, case_id, roots))
     if found is None:
@@ -41,7 +42,8 @@ def verify(case_id: UUID | None, district: str | None, kept: IO[bytes] | None, a
     click.echo(msgspec.json.encode(found).decode() if as_json else _told(found))
     if day is not None:
         click.echo(
-            f"与 {day} 导出的根散列不符，有链被改写过 (not the root kept of that day: a chain was rewritten)", err=True
+            f"与 {day} 导出的根散列不符，有链被改写过 (not the root kept of that day: what it covers was rewritten)",
+            err=True,
         )
     if found.broken is not None or day is not None:
         raise SystemExit(1)
@@ -79,7 +81,7 @@ async def _roots(chosen: Settings, district: str) -> list[Root]:
 
 
 async def _verify(
-    chosen: Settings, district: str, case_id: UUID | None, kept: list[Root]
+    chosen: Settings, district: str, case_id: UUID | None, kept: list[Root] | None
 ) -> tuple[Checked | None, date | None]:
     db.configure(chosen.database_url)
     hashing.configure(chosen.trace_hash)  # of the root that is printed
@@ -89,7 +91,8 @@ async def _verify(
             return await trail.verify_one(district, case_id), None
         with tqdm(unit="case", delay=2, leave=False) as bar:
             found = await trail.verify_all(district, bar.update)
-        return found, await trail.differing(district, kept)
+        compared = (await trail.roots(district))[-1:] if kept is None else kept
+        return found, await trail.differing(district, compared)
     finally:
         await db.stop()
 

@@ -1,7 +1,7 @@
 """Every query that changes or locks a case; the caller opens the transaction."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -346,27 +346,6 @@ async def heads(after: UUID | None, limit: int) -> list[tuple[UUID, trace.Head]]
     return [(row[0], trace.Head(row[1], row[2])) for row in rows]
 
 
-async def heads_at(after: UUID | None, at: datetime, limit: int) -> list[tuple[UUID, trace.Head]]:
-    """Return the ends the chains had at a time, by id, past `after`; Head() for a case that was not there yet."""
-    rows = await db.fetch(
-        "select c.id, coalesce(e.seq, 0), coalesce(e.hash, '') from (select id from cases"
-        " where $1::uuid is null or id > $1 order by id limit $3) c left join lateral (select seq, hash"
-        " from case_event where case_id = c.id and at <= $2 order by seq desc limit 1) e on true order by c.id",
-        after,
-        at,
-        limit,
-    )
-    return [(row[0], trace.Head(row[1], row[2])) for row in rows]
-
-
-async def roots() -> list[trace.Root]:
-    """Return the daily roots in order."""
-    return [
-        trace.Root(**dict(row))
-        for row in await db.fetch("select day, cases, hash, algorithm, at from case_root order by 1")
-    ]
-
-
 async def links_of(cases: Sequence[UUID]) -> dict[UUID, list[trace.Link]]:
     """Return the traces of several cases, each in order."""
     rows = await db.fetch(_LINKS + " where case_id = any($1::uuid[]) order by case_id, seq", list(cases))
@@ -374,21 +353,3 @@ async def links_of(cases: Sequence[UUID]) -> dict[UUID, list[trace.Link]]:
     for row in rows:
         found.setdefault(row["case"], []).append(trace.Link(**dict(row)))
     return found
-
-
-async def has_root(day: date) -> bool:
-    """Tell whether a day has its root."""
-    return await db.fetchval("select exists (select from case_root where day = $1)", day)
-
-
-async def write_root(day: date, cases: int, hash_: str, algorithm: str, now: datetime) -> None:
-    """Keep the daily root; the first of a day stays."""
-    await db.execute(
-        "insert into case_root (day, cases, hash, algorithm, at) values ($1, $2, $3, $4, $5)"
-        " on conflict (day) do nothing",
-        day,
-        cases,
-        hash_,
-        algorithm,
-        now,
-    )

@@ -1,6 +1,6 @@
 """The tables of the router, as Piccolo sees them; private to this package. Their DDL is migration 0030."""
 
-from piccolo.columns import JSONB, UUID, Boolean, Date, DoublePrecision, Integer, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, BigInt, Boolean, Date, DoublePrecision, Integer, Text, Timestamptz
 from piccolo.table import Table
 
 
@@ -312,6 +312,7 @@ class CaseRootRow(Table, tablename="case_root"):
 
     day = Date(primary_key=True, default=None)
     cases = Integer(default=None)
+    steps = BigInt(null=True, default=None)
     hash = Text(default=None)
     algorithm = Text(default=None)
     at = Timestamptz(default=None)

@@ -59,10 +59,11 @@ class Break(Struct, frozen=True):
 
 
 class Root(Struct, frozen=True, kw_only=True):
-    """One hash over the ends that the chains of so many cases had at `at`."""
+    """One hash over the ends that the chains of so many cases had, `steps` in all, when it was made at `at`."""
 
     day: date
     cases: int
+    steps: int
     hash: str
     algorithm: str
     at: datetime
@@ -163,6 +164,18 @@ def verify(case: UUID, links: Iterable[Link], head: Head | None = None) -> Break
         end = Head(link.seq, link.hash)
     if head is not None and end != head:
         return Break(case, end.seq + 1, ("链尾与登记的不符", "the end differs from the one on record"))
+    return None
+
+
+def covered(case: UUID, links: Sequence[Link], heads: Iterable[Head]) -> Break | None:
+    """Tell whether a chain still holds every end it had under a daily root; return the first it does not.
+
+    What was added since changes nothing. A chain sealed anew from some step on fits itself, but not these.
+    """
+    hashes = {link.seq: link.hash for link in links}
+    for head in sorted(heads, key=lambda each: each.seq):
+        if hashes.get(head.seq) != head.hash:
+            return Break(case, head.seq, ("与当日根散列所记不符，链被改写过", "differs from the daily root: rewritten"))
     return None
 
 

@@ -119,8 +119,8 @@ async def test_ids_and_times_come_as_parameters_never_as_defaults(district: str)
     assert await db.fetch(made_up, f"d{district}") == []
 
 
-PLAIN = {"migration", "outbox", "change", "feed_head", "fact", "schedule", "idempotency_key"}
-"""Tables of the runner, the kernel and the top floor, which are written with plain SQL and have no classes."""
+PLAIN = {"migration", "outbox", "change", "feed_head", "fact", "schedule", "idempotency_key", "case_root_head"}
+"""Tables written with plain SQL, which have no classes: of the runner, the kernel and the top floor, ends of chains."""
 
 
 async def test_every_table_of_a_district_has_its_class(district: str) -> None:

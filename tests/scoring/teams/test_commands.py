@@ -306,6 +306,7 @@ async def test_a_locked_run_comes_out_again_to_the_byte(district: str):
 )
 async def test_tampering_is_found(district: str, tampering: str, finding: str):
     await locked()
+    await db.execute("alter table fact disable trigger fact_fixed")  # as whoever owns the database can
     await db.execute(tampering)
     found = await period_commands.verify(await db.fetchval("select id from score_run"), district)
     assert not found.sound

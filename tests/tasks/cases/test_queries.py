@@ -67,45 +67,6 @@ def test_a_hash_this_machine_cannot_compute_is_refused_at_the_start():
         hashing.configure("md4x")
 
 
-async def test_a_day_gets_one_root(place: str):
-    await opened()
-    assert await trail.seal_day(place, NOW) is True
-    assert await trail.seal_day(place, NOW) is False
-
-
-async def test_a_chain_rewritten_from_end_to_end_is_found_by_the_root_kept_elsewhere(place: str):
-    case = await opened()
-    later = NOW + timedelta(hours=1)
-    await trail.seal_day(place, later)
-    kept = await trail.roots(place)
-    assert (kept[0].cases, len(kept)) == (1, 1)
-    await commands.give(case.id, o.Return(reason="不归镇里"), stage.TOWN_CLERK, later)
-    await intake.open(report(), stage.CITIZEN, later)
-    assert await trail.differing(place, kept) is None  # what came since changes nothing
-    links = await store.links(case.id)
-    said = [link.body | {"rule": "forged"} for link in links]
-    forged, head = trace.chain(
-        trace.Head(),
-        [
-            trace.Entry(case=case.id, at=e.at, actor=e.actor, organisation=e.organisation, type=e.type, body=body)
-            for e, body in zip(links, said, strict=True)
-        ],
-    )
-    await db.execute("alter table case_event disable trigger case_event_fixed")
-    for link in forged:
-        await db.execute(
-            "update case_event set body = $3, prev_hash = $4, hash = $5 where case_id = $1 and seq = $2",
-            case.id,
-            link.seq,
-            link.body,
-            link.prev_hash,
-            link.hash,
-        )
-    await db.execute("update cases set trace_hash = $2 where id = $1", case.id, head.hash)
-    assert (await trail.verify_all(place)).broken is None
-    assert await trail.differing(place, kept) == kept[0].day
-
-
 # ---- who sees what
 
 
