@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+from asyncpg import UniqueViolationError
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
@@ -15,7 +16,7 @@ from app.identity.scope import Ownership
 from app.kernel import changes, db
 from app.kernel.actor import Actor
 from app.kernel.ids import new_id
-from app.kernel.problem import FieldError, Invalid, NotPermitted, StaleVersion
+from app.kernel.problem import FieldError, Invalid, NotPermitted, StaleVersion, invalid
 from grid import facts as grid_facts
 from grid.cells import Located
 from visits import buckets, households, round_store, store
@@ -84,14 +85,14 @@ async def register_household(new: NewHousehold, actor: Actor, now: datetime) -> 
     async with db.transaction(actor.district):
         scope.require(actor, "household.write", Ownership(area=new.village), NotPermitted())
         located = (await grid_facts.locate([(lon, lat)], now))[0]
-        errors = _misplaced(new, located, await grid_facts.area_names([new.village]))
+        errors = misplaced(new, located, await grid_facts.area_names([new.village]))
         if errors:
             raise Invalid(errors)
         household = Household(
             id=new.id or new_id(),
             address=new.address.strip(),
             address_key=households.address_key(new.address),
-            area=_area(new.village, located),
+            area=area_of(new.village, located),
             lon=lon,
             lat=lat,
             received=new.place,
@@ -107,12 +108,13 @@ async def register_household(new: NewHousehold, actor: Actor, now: datetime) -> 
     return view(household)
 
 
-def _area(village: str, located: Located) -> str:
+def area_of(village: str, located: Located) -> str:
     """The cell that covers the point, if it is one of the village; the clerk's word on the village stands."""
     return located.cell if located.cell is not None and located.cell.startswith(village) else village
 
 
-def _misplaced(new: NewHousehold, located: Located, known: dict[str, str]) -> list[FieldError]:
+def misplaced(new: NewHousehold, located: Located, known: dict[str, str]) -> list[FieldError]:
+    """Return what keeps a household from standing where it is said to."""
     rules = (
         (not households.address_key(new.address), "address", "缺少地址", "no address"),
         (new.village not in known, "village", "没有这个村社", "no such village"),
@@ -205,8 +207,13 @@ async def unmask(household_id: UUID, command: Unmask, actor: Actor, now: datetim
     return Contact(household_id, cipher.open_(home.contact))
 
 
-async def import_households(rows: Sequence[ImportRow], actor: Actor, now: datetime) -> ImportReport:
-    """Take all good rows at once (COPY) and list the bad ones; a row outside the actor's area is bad."""
+async def import_households(
+    rows: Sequence[ImportRow], actor: Actor, now: datetime, *, dry_run: bool = False
+) -> ImportReport:
+    """Take all good rows at once (COPY) and list the bad ones; a row outside the actor's area is bad.
+
+    Invalid when another import took one of the addresses meanwhile: nothing was taken; send it again.
+    """
     reach = scope.require_any(actor, "household.write")
     async with db.transaction(actor.district):
         taken = await store.taken_addresses([households.address_key(row.address) for row in rows])
@@ -215,13 +222,21 @@ async def import_households(rows: Sequence[ImportRow], actor: Actor, now: dateti
         numbers = {row.id: n for n, row in enumerate(rows)}
         bad += [FieldError(f"rows[{numbers[each]}].area", ("不在辖区内", "not in your area")) for each in foreign]
         good = [row for row in good if row.id not in set(foreign)]
-        sealed = {row.id: cipher.seal(row.contact) for row in good if row.contact and row.consent is Consent.GIVEN}
-        await store.copy_households(good, sealed, now)
-        await store.copy_versions(good, actor.id, now)
-        drafts = [(buckets.cell(row.area), "household", row.id, 1, _import_body(row)) for row in good]
-        for start in range(0, len(drafts), FEED_BATCH):
-            await changes.append_many(drafts[start : start + FEED_BATCH])
+        if not dry_run:
+            await _take(good, actor, now)
     return ImportReport(taken=len(good), refused=tuple(bad))
+
+
+async def _take(rows: Sequence[ImportRow], actor: Actor, now: datetime) -> None:
+    sealed = {row.id: cipher.seal(row.contact) for row in rows if row.contact and row.consent is Consent.GIVEN}
+    try:
+        await store.copy_households(rows, sealed, now)
+    except UniqueViolationError as raced:
+        raise invalid("file", "地址刚被另一次导入登记，请重试", "an address was just taken: import it again") from raced
+    await store.copy_versions(rows, actor.id, now)
+    drafts = [(buckets.cell(row.area), "household", row.id, 1, _import_body(row)) for row in rows]
+    for start in range(0, len(drafts), FEED_BATCH):
+        await changes.append_many(drafts[start : start + FEED_BATCH])
 
 
 def _import_body(row: ImportRow) -> dict[str, object]:

@@ -104,6 +104,8 @@ class ImportRow(Struct, frozen=True, kw_only=True):
     contact: str | None = None
     consent: Consent = Consent.UNKNOWN
     care_needs: tuple[CareNeed, ...] = ()
+    received: Place | None = None
+    """The point as it came; None: in WGS-84."""
 
 
 class Rules(Struct, frozen=True, kw_only=True):

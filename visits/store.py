@@ -10,7 +10,7 @@ from asyncpg.exceptions import UniqueViolationError
 
 from app.identity.scope import Reach
 from app.kernel import db
-from app.kernel.crs import Place
+from app.kernel.crs import Datum, Place
 from app.kernel.ids import new_id
 from visits.households import CareNeed, Household, ImportRow, address_key
 from visits.problems import (
@@ -254,10 +254,7 @@ def _import_values(row: ImportRow, contact: str | None, now: datetime) -> tuple[
         "version": 1,
         "created_at": now,
         "updated_at": now,
-        "received_lon": row.lon,
-        "received_lat": row.lat,
-        "received_datum": "wgs84",
-    }
+    } | _received(row.received or Place(row.lon, row.lat, Datum.WGS84))
     return tuple(values.get(name) for name in HOUSEHOLD)
 
 

@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "demo": "demo",
     "grid": "grid",
     "handover": "handover",
+    "households": "households",
     "keys": "keys",
     "jt808": "jt808",
     "sensing": "sensing",

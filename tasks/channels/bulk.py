@@ -1,10 +1,7 @@
 """Files of cases (CSV, XLSX): their rows as records a mapping reads, and what keeps a file out; pure."""
 
-import csv
-import io
 import re
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from hashlib import sha256
 from typing import Any
@@ -13,22 +10,17 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from python_calamine import CalamineError, CalamineWorkbook
 
 from app.kernel.problem import FieldError, Invalid, Problem, Text, invalid
-from tasks.channels import push
+from tasks.channels import push, sheet
 from tasks.channels.mapping import TARGETS, FieldRule, Mapping
 from tasks.channels.paths import parse
 from tasks.channels.push import Row
 from tasks.channels.reading import Reader
 from tasks.channels.sources import Source
 
-LARGEST_FILE = 20 * 1024 * 1024
-LARGEST_UNPACKED = 300 * 1024 * 1024
-"""What the parts of an XLSX may come to: a small file can hold a very large one."""
 MOST_ROWS = 50_000
 MOST_COLUMNS = 200
-_ZIP = b"PK\x03\x04"
 
 
 class Numbered(Struct, frozen=True):
@@ -79,9 +71,7 @@ def digest(content: bytes) -> str:
 
 def rows_of(content: bytes, mapping: Mapping) -> list[Numbered]:
     """Return the rows of a CSV or XLSX that hold anything; Invalid for a file that cannot be read, or its headings."""
-    if len(content) > LARGEST_FILE:
-        raise invalid("file", "不能超过 20 MB", "at most 20 MB")
-    table = _sheet(content) if content.startswith(_ZIP) else _csv(content)
+    table = sheet.read(content)
     first: Sequence[Any] = next(table, ())
     headings = _headings(first, mapping)
     found: list[Numbered] = []
@@ -94,38 +84,6 @@ def rows_of(content: bytes, mapping: Mapping) -> list[Numbered]:
     if not found:
         raise invalid("file", "没有数据行", "has no rows")
     return found
-
-
-def _sheet(content: bytes) -> Iterator[Sequence[Any]]:
-    """The rows of the first sheet."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as parts:
-            if sum(part.file_size for part in parts.infolist()) > LARGEST_UNPACKED:
-                raise invalid("file", "解压后过大", "is too large when unpacked")
-        book: Any = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        table: list[list[Any]] = book.get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except (CalamineError, zipfile.BadZipFile, OSError, ValueError, IndexError) as error:
-        raise invalid("file", "无法读取这个 XLSX 文件", "is an XLSX that cannot be read") from error
-    return iter(table)
-
-
-def _csv(content: bytes) -> Iterator[Sequence[Any]]:
-    """The rows of a CSV in UTF-8 or GB 18030, with commas, semicolons or tabs."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = content.decode("gb18030")
-        except UnicodeDecodeError as error:
-            raise invalid("file", "应为 UTF-8 或 GB 18030 的 CSV，或 XLSX", "is a CSV or an XLSX") from error
-    if "\x00" in text:
-        raise invalid("file", "应为 CSV 或 XLSX", "is a CSV or an XLSX")
-    first = text.partition("\n")[0]
-    mark = max(",;\t", key=first.count)
-    try:
-        return iter(list(csv.reader(io.StringIO(text, newline=""), delimiter=mark)))
-    except csv.Error as error:
-        raise invalid("file", f"CSV 有误：{error}", f"is no CSV: {error}") from error
 
 
 def _headings(cells: Sequence[Any], mapping: Mapping) -> list[str]:

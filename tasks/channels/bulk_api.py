@@ -13,13 +13,13 @@ from msgspec import Struct
 
 from app.kernel.actor import Actor
 from app.kernel.problem import invalid, language_of
-from tasks.channels import bulk, bulk_commands, sources
+from tasks.channels import bulk, bulk_commands, sheet, sources
 from tasks.channels.bulk import FaultView, Import
 from tasks.channels.bulk_commands import ImportWish
 
 IMPORT: dict[str, Any] = {"action": "case.import"}
 TAGS = ["imports"]
-LARGEST = bulk.LARGEST_FILE + 64 * 1024  # with what the form adds
+LARGEST = sheet.LARGEST_FILE + 64 * 1024  # with what the form adds
 Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 RowNumber = Annotated[int, QueryParameter(ge=0, le=2_000_000_000)]
 Languages = Annotated[str, HeaderParameter(name="Accept-Language")]

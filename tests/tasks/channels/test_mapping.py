@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.cases import reference
-from tasks.channels import bulk, push, sources
+from tasks.channels import bulk, push, sheet, sources
 from tasks.channels.mapping import Mapped, Mapping, check
 from tasks.channels.paths import fetch, leaves, parse
 from tasks.channels.reading import Reader
@@ -220,7 +220,7 @@ def test_a_small_file_that_unpacks_to_a_very_large_one_is_refused(monkeypatch: p
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as parts:
         parts.writestr("xl/worksheets/sheet1.xml", b"0" * 1_000_000)
-    monkeypatch.setattr(bulk, "LARGEST_UNPACKED", 999_999)
+    monkeypatch.setattr(sheet, "LARGEST_UNPACKED", 999_999)
     with pytest.raises(bulk.Invalid) as refused:
         bulk.rows_of(file.getvalue(), mapping())
     assert "unpacked" in str(refused.value)
