@@ -73,8 +73,8 @@ class Door(Struct, frozen=True):
     table: str
     condition: str
     ordered: bool = True
-    organisation: UUID | None = None
-    """The one organisation whose legs are read, if it is one."""
+    organisations: tuple[UUID, ...] = ()
+    """Whose legs are read, all of them; of a town's own only those of elsewhere are, and they are few."""
 
 
 CASES = "cases c"
@@ -123,10 +123,13 @@ def _organisations(where: Where, organisations: list[UUID], towns: list[str]) ->
         turns = [Door(LEGS, f"s.organisation = any({ours}) and s.town {side}", ordered=False) for side in sides]
     elif len(organisations) > FEW:
         ours = where.bind("{}::uuid[]", organisations)
-        desks, turns = [f"c.desk = any({ours})"], [Door(LEGS, f"s.organisation = any({ours})", ordered=False)]
+        desks, all_of_them = [f"c.desk = any({ours})"], tuple(organisations)
+        turns = [Door(LEGS, f"s.organisation = any({ours})", ordered=False, organisations=all_of_them)]
     else:
         desks = ["c.desk = any(" + where.bind("{}::uuid[]", organisations) + ")"]
-        turns = [Door(LEGS, where.bind("s.organisation = {}::uuid", each), organisation=each) for each in organisations]
+        turns = [
+            Door(LEGS, where.bind("s.organisation = {}::uuid", each), organisations=(each,)) for each in organisations
+        ]
     return [*(Door(CASES, each, ordered=False) for each in desks), *turns]
 
 
@@ -171,9 +174,17 @@ def check(asked: Filter) -> None:
         raise invalid("box", "范围写作西,南,东,北", "a box is west,south,east,north")
 
 
+def add_state(where: Where, states: Sequence[str]) -> None:
+    """Add that a case is in one of these states."""
+    if len(states) == 1:
+        where.add("c.state = {}", states[0])
+    else:
+        where.add("c.state = any({}::text[])", list(states))
+
+
 def _states(where: Where, states: Sequence[str]) -> None:
-    """Open and rare states have partial indexes: the condition says so in their words."""
-    where.add("c.state = any({}::text[])", list(states))
+    """Open and rare states have partial indexes: the condition says so in their words; one is read in order."""
+    add_state(where, states)
     if not set(states) & set(ENDED_STATES):
         where.add(f"c.state not in ({ENDED_SQL})")
     elif set(states) <= set(ENDED_STATES) - {State.CLOSED}:
@@ -227,12 +238,17 @@ def inside(where: Where, box: tuple[float, float, float, float]) -> str:
     return where.bind("c.lon between {} and {} and c.lat between {} and {}", west, east, south, north)
 
 
+def is_number(text: str) -> bool:
+    """Say whether a text is the beginning of a case's number."""
+    return _NUMBER.fullmatch(text.strip()) is not None
+
+
 def add_number(where: Where, text: str) -> bool:
     """Add the beginning of a case's number, if the text is one."""
-    is_number = _NUMBER.fullmatch(text.strip()) is not None
-    if is_number:
+    if is_number(text):
         where.add("c.number like {}::text || '%'", text.strip().upper())
-    return is_number
+        return True
+    return False
 
 
 def pairs_of(text: str) -> list[str]:

@@ -1,7 +1,8 @@
 """Pages of the list of cases, overdue first or newest first, read through indexes however rare what was asked for is.
 
-What somebody may see comes through several doors (area, desk, legs, own reports). One OR over them would make the
-database read every row in order, so each door is a branch of its own, cut to a page, and the branches are united.
+What is due or open is little: one index of it is walked until the page is full, whoever reads. Of all the rest, what
+somebody may see comes through several doors (area, desk, legs, own reports). One OR over them would make the database
+read every row in order, so each door is a branch of its own, cut to a page, and the branches are united.
 """
 
 import base64
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from app.identity.scope import Reach
 from app.kernel import db
@@ -18,6 +20,7 @@ from app.kernel.problem import invalid
 from grid.organisations import Directory
 from tasks.cases.listing import (
     CASES,
+    ENDED_SQL,
     ENDED_STATES,
     GRAMS,
     LEGS,
@@ -26,22 +29,25 @@ from tasks.cases.listing import (
     Where,
     add_filter,
     add_number,
+    add_state,
     check,
     doors,
     inside,
+    is_number,
     pairs_of,
     text_conditions,
     visible,
 )
 
-RARE = 5_000
-"""Matches of a text up to so many are fetched from its index; words found more often are met soon anyway."""
+RARE = 4_000
+"""Matches up to so many are fetched from the index of words, places or legs; what is more frequent is met soon."""
 NEWEST = 1_000
 """So many of the newest cases tell whether a text is common."""
 
-
 _UNDATED = "c.id not in (select d.id from cases d where d.due_at is not null)"
 """No due, in words an index answers: looked up in the row it would cost a page for each leg of a department."""
+_WALKED = "c.id, c.due_at, c.received_at, c.area, c.town, c.desk, c.reporter, c.lon, c.lat"
+"""What readers and marks ask of a case, all of it in the indexes of what is due and what is open."""
 
 
 class Mark(Struct, frozen=True):
@@ -89,15 +95,19 @@ class Query(Struct, frozen=True):
 
 async def page(query: Query) -> list[dict[str, Any]]:
     """Return one page in the caller's transaction: by due first those that have one, the nearest (overdue) first."""
-    check(query.asked)
+    asked = query.asked
+    check(asked)
     found: list[dict[str, Any]] = []
-    over = set(query.asked.state) and set(query.asked.state) <= set(ENDED_STATES)
+    common = await _common(asked.text) if asked.text is not None and not is_number(asked.text) else False
+    states = set(asked.state)
+    over, is_open = states and states <= set(ENDED_STATES), states and not states & set(ENDED_STATES)
     if query.by_due and not over and (query.after is None or query.after.due):
-        found = await _phase(query, due=True)
-    if len(found) < query.limit and not (query.by_due and query.asked.overdue):
+        found = await _walked(query, _DUE, common=common)
+    if len(found) < query.limit and not (query.by_due and asked.overdue):
         rest = query.limit - len(found)
         after = None if query.after is None or query.after.due else query.after
-        found += await _phase(_with(query, rest, after), due=False)
+        others = _with(query, rest, after)
+        found += await (_walked(others, _OPEN, common=common) if is_open else _by_age(others, common=common))
     return found
 
 
@@ -105,59 +115,119 @@ def _with(query: Query, limit: int, after: Mark | None) -> Query:
     return Query(query.asked, query.reach, query.directory, query.now, limit, query.by_due, after)
 
 
-async def _phase(query: Query, *, due: bool) -> list[dict[str, Any]]:
-    where = Where()
-    add_filter(where, query.asked, query.now)
-    few = await _add_searched(where, query.asked)
-    if due:
-        where.add("c.due_at is not null")
-    key, direction, after = ("c.due_at", "asc", ">") if due else ("c.received_at", "desc", "<")
+# ---- those that have a due, or are open: few beside all that are over
+
+
+class _Walk(Struct, frozen=True):
+    """An index of few cases, with what most filters and all readers ask of them (migration 0115), read in its order."""
+
+    condition: str
+    key: str
+    direction: str
+    beyond: str
+
+
+_DUE = _Walk("c.due_at is not null", "due_at", "asc", ">")
+_OPEN = _Walk(f"c.state not in ({ENDED_SQL})", "received_at", "desc", "<")
+
+
+async def _walked(query: Query, walk: _Walk, *, common: bool) -> list[dict[str, Any]]:
+    """Return the first that fit: the index is read from the mark on until the page is full.
+
+    To its end that takes some milliseconds. Words are tried last, for they alone are not in the index.
+    """
+    asked, where = query.asked, Where()
+    where.conditions.append(walk.condition)
+    add_filter(where, replace(asked, state=(), overdue=None), query.now)
+    if asked.state:
+        add_state(where, asked.state)
+    _add_due(where, query, walk)
+    if asked.text is not None:
+        _add_words(where, asked.text, few=not common)
     if query.after is not None:
-        where.add(f"({key}, c.id) {after} ({{}}, {{}})", query.after.at, query.after.id)
-    order = f"{key} {direction}, c.id {direction}"
-    rest = ["c.due_at is null"] if query.by_due and not due else []
-    source = _fetched(where, query, rest) if few else await _united(where, query, rest, due=due)
+        where.add(f"(c.{walk.key}, c.id) {walk.beyond} ({{}}, {{}})", query.after.at, query.after.id)
+    seen = [await _seen_by(where, query)]
+    if asked.box is not None:
+        seen.insert(0, inside(where, asked.box))
+    order = f"c.{walk.key} {walk.direction}, c.id {walk.direction}"
+    rows = f"select {_WALKED} from {CASES} where {where.all()} order by {order} offset 0"
+    found = f"select c.id from ({rows}) c where {' and '.join(seen)} offset 0"
+    if where.late:
+        words = f"select from {CASES} where c.id = f.id and {' and '.join(where.late)} offset 0"
+        found = f"select f.id from ({found}) f cross join lateral ({words}) w"
+    return await _rows(f"with found as ({found} limit {query.limit:d})", where, order)
+
+
+def _add_due(where: Where, query: Query, walk: _Walk) -> None:
+    """Add what is asked of the due, in the words of the phase."""
+    if query.by_due and walk is _OPEN:
+        where.add("c.due_at is null")
+    elif query.asked.overdue is not None:
+        later = "c.due_at >= {}" if walk is _DUE else "(c.due_at is null or c.due_at >= {})"
+        where.add("c.due_at < {}" if query.asked.overdue else later, query.now)
+
+
+async def _seen_by(where: Where, query: Query) -> str:
+    """Return who sees a case as a condition. Few legs are put together first, many are looked for case by case."""
+    found = doors(where, query.reach, query.directory)
+    parts = [each.condition for each in found if each.table == CASES]
+    turns = [each for each in found if each.table == LEGS]
+    if turns:
+        owners = [owner for each in turns for owner in each.organisations]
+        few = not owners or await _few("case_leg s", "s.organisation = any($1::uuid[])", owners)
+        held = "select s.case_id from case_leg s where " + " or ".join(f"({each.condition})" for each in turns)
+        parts.append(f"c.id in ({held})" if few else f"exists (select from ({held}) s where s.case_id = c.id offset 0)")
+    return "(" + " or ".join(parts) + ")" if parts else "false"
+
+
+# ---- newest first
+
+
+async def _by_age(query: Query, *, common: bool) -> list[dict[str, Any]]:
+    """Return the newest; of a list by due those that have none."""
+    asked, where = query.asked, Where()
+    add_filter(where, replace(asked, overdue=None) if query.by_due else asked, query.now)
+    few = False
+    if asked.text is not None:
+        few = (
+            not common
+            and not is_number(asked.text)
+            and await _few(CASES, f"{GRAMS} @> $1::text[]", pairs_of(asked.text))
+        )
+        _add_words(where, asked.text, few=few)
+    if asked.box is not None:
+        few_here = await _few(CASES, "c.lon between $1 and $3 and c.lat between $2 and $4", *asked.box)
+        (where.conditions if few_here else where.late).append(inside(where, asked.box))
+        few = few or few_here
+    if query.after is not None:
+        where.add("(c.received_at, c.id) < ({}, {})", query.after.at, query.after.id)
+    rest = ["c.due_at is null"] if query.by_due else []
+    source = _fetched(where, query, rest) if few else _united(where, query, rest)
+    return await _rows(source, where, "c.received_at desc, c.id desc", query.limit)
+
+
+async def _rows(found: str, where: Where, order: str, limit: int | None = None) -> list[dict[str, Any]]:
+    most = "" if limit is None else f" limit {limit:d}"
     rows = await db.fetch(
-        f"{source} select {COLUMNS} from found f join cases c on c.id = f.id order by {order} limit {query.limit:d}",
-        *where.arguments,
+        f"{found} select {COLUMNS} from found f join cases c on c.id = f.id order by {order}{most}", *where.arguments
     )
     return [dict(row) for row in rows]
 
 
-async def _add_searched(where: Where, asked: Filter) -> bool:
-    """Add text and box; return whether so few cases fit that their indexes alone lead to them.
-
-    The database's own estimate is no help: it takes neighbouring characters, and longitude and latitude, for unrelated.
-    """
-    few = False
-    if asked.text:
-        few = await _add_text(where, asked.text)
-    if asked.box is not None:
-        within = inside(where, asked.box)
-        west, south, east, north = asked.box
-        scarce = await _few(CASES, "c.lon between $1 and $2 and c.lat between $3 and $4", west, east, south, north)
-        (where.conditions if scarce else where.late).append(within)
-        few = few or scarce
-    return few
-
-
-async def _add_text(where: Where, text: str) -> bool:
-    """Add a number, or a text that must occur; return whether its index alone leads to the cases."""
+def _add_words(where: Where, text: str, *, few: bool) -> None:
+    """Add a number, or a text that must occur: through its index if few have it, else tried row by row."""
     if add_number(where, text):
-        return False
-    pairs = pairs_of(text)
-    rows = text_conditions(where, text)
-    few = not await _common(text) and await _few(CASES, f"{GRAMS} @> $1::text[]", pairs)
+        return
     if few:
-        where.add(f"{GRAMS} @> {{}}::text[]", pairs)
-    (where.conditions if few else where.late).extend(rows)
-    return few
+        where.add(f"{GRAMS} @> {{}}::text[]", pairs_of(text))
+    (where.conditions if few else where.late).extend(text_conditions(where, text))
 
 
-async def _common(text: str) -> bool:
+async def _common(text: str | None) -> bool:
     """Say whether a text occurs in so many of the newest cases that a page is full before the index is read."""
     newest = Where()
-    rows = " and ".join(text_conditions(newest, text))
+    pairs_of(text or "")
+    rows = " and ".join(text_conditions(newest, text or ""))
     found: int = await db.fetchval(
         f"select count(*) from (select c.* from {CASES} order by c.received_at desc, c.id desc limit {NEWEST}) c"
         f" where {rows}",
@@ -179,22 +249,15 @@ def _fetched(where: Where, query: Query, rest: list[str]) -> str:
     return f"with found as materialized (select c.id from {CASES} where {where.all(seen, *rest)})"
 
 
-async def _united(where: Where, query: Query, rest: list[str], *, due: bool) -> str:
+def _united(where: Where, query: Query, rest: list[str]) -> str:
     """Return a relation of the first that fit through each door, a page of each."""
-    key = "due_at" if due else "received_at"
-    order = f"{key} asc, id asc" if due else f"{key} desc, id desc"
-    seen = doors(where, query.reach, query.directory)
-    branches = [
-        await _by_due(where, door, query, order)
-        if due and door.organisation is not None
-        else _branch(where, door, query, key, order, rest)
-        for door in seen
-    ]
-    united = " union ".join(branches) or f"select null::uuid as id, null::timestamptz as {key} where false"
+    order = "received_at desc, id desc"
+    branches = [_branch(where, door, query, order, rest) for door in doors(where, query.reach, query.directory)]
+    united = " union ".join(branches) or "select null::uuid as id, null::timestamptz as received_at where false"
     return f"with found as (select id from ({united}) b order by {order} limit {query.limit:d})"
 
 
-def _branch(where: Where, door: Door, query: Query, key: str, order: str, rest: list[str]) -> str:
+def _branch(where: Where, door: Door, query: Query, order: str, rest: list[str]) -> str:
     """Return the first page through one door.
 
     `offset 0` keeps the database from mixing the inner query with the rest, where its estimates mislead it.
@@ -204,34 +267,18 @@ def _branch(where: Where, door: Door, query: Query, key: str, order: str, rest: 
     if not door.ordered:  # few rows: each is looked up and tried
         name, column = ("case_leg s", "s.case_id") if door.table == LEGS else (CASES, "c.id")
         rows = f"select distinct {column} as id from {name} where {door.condition} offset 0"
-        one = f"select c.id, c.{key} from {CASES} where c.id = d.id and {where.all(*rest, late)} offset 0"
-        return f"(select f.id, f.{key} from ({rows}) d cross join lateral ({one}) f {page})"
+        one = f"select c.id, c.received_at from {CASES} where c.id = d.id and {where.all(*rest, late)} offset 0"
+        return f"(select f.id, f.received_at from ({rows}) d cross join lateral ({one}) f {page})"
     if door.table == CASES:
         rows = f"select c.* from {CASES} where {where.all(door.condition, *rest)} {_of('c', order)} offset 0"
-        return f"(select c.id, c.{key} from ({rows}) c where {late} limit {query.limit:d})"
+        return f"(select c.id, c.received_at from ({rows}) c where {late} limit {query.limit:d})"
     alone = query.asked != Filter() and query.asked in (
         Filter(source=query.asked.source),
         Filter(item=query.asked.item),
     )  # then the indexes on source and item hold all that is asked, and no row need be read
     undated = [_UNDATED] if rest and alone else rest
-    rows = f"select distinct s.case_id as id, s.{key} from {LEGS} where"
+    rows = f"select distinct s.case_id as id, s.received_at from {LEGS} where"
     return f"({rows} {where.all(door.condition, late, *undated, *_on_turns(where, query))} {page})"
-
-
-async def _by_due(where: Where, door: Door, query: Query, order: str) -> str:
-    """Return the first page by due of what an organisation holds.
-
-    Few legs are put together before the cases are met; many are looked for case by case, until the page is full.
-    """
-    late = " and ".join(where.late) or "true"
-    turns = f"from case_leg s where {door.condition}"
-    if await _few("case_leg s", "s.organisation = $1", door.organisation):
-        rows = f"select c.id, c.due_at from {CASES} where {where.all(late)} offset 0"
-        found = f"select c.id, c.due_at from ({rows}) c where c.id in (select s.case_id {turns})"
-        return f"({found} order by {order} limit {query.limit:d})"
-    rows = f"select c.* from {CASES} where {where.all()} {_of('c', order)} offset 0"
-    held = f"exists (select {turns} and s.case_id = c.id offset 0)"
-    return f"(select c.id, c.due_at from ({rows}) c where {held} and {late} limit {query.limit:d})"
 
 
 def _of(alias: str, order: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -29,16 +30,41 @@ READERS = (
     "stranger",
     "officer",
 )
+OPEN = ("received", "accepted", "assigned", "handling", "disputed", "suspended", "handled", "calling_back")
 ASKED: dict[str, tuple[Filter, Callable[[Case], bool]]] = {
     "everything": (Filter(), lambda c: True),
     "open": (
         Filter(state=("accepted", "assigned", "handling")),
         lambda c: c.state in ("accepted", "assigned", "handling"),
     ),
+    "of one state": (Filter(state=("handling",)), lambda c: c.state == "handling"),
+    "waiting": (Filter(state=("accepted", "disputed")), lambda c: c.state in ("accepted", "disputed")),
+    "open and over": (Filter(state=("assigned", "withdrawn")), lambda c: c.state in ("assigned", "withdrawn")),
     "withdrawn": (Filter(state=("withdrawn",)), lambda c: c.state == "withdrawn"),
     "over": (Filter(state=("withdrawn", "closed")), lambda c: c.state in ("withdrawn", "closed")),
     "overdue": (Filter(overdue=True), lambda c: c.due_at is not None and c.due_at < LATER),
     "not overdue": (Filter(overdue=False), lambda c: c.due_at is None or c.due_at >= LATER),
+    "open, overdue": (
+        Filter(state=OPEN, overdue=True),
+        lambda c: c.state in OPEN and c.due_at is not None and c.due_at < LATER,
+    ),
+    "open, not overdue": (
+        Filter(state=OPEN, overdue=False),
+        lambda c: c.state in OPEN and (c.due_at is None or c.due_at >= LATER),
+    ),
+    "open, common words, here": (
+        Filter(state=OPEN, text="音乐", box=(120.2, 30.1, 120.3, 30.2)),
+        lambda c: c.state in OPEN and c.lon is not None,
+    ),
+    "open, rare words": (Filter(state=OPEN, text="第5件"), lambda c: c.state in OPEN and c.title == "第5件"),
+    "elsewhere": (Filter(box=(10.2, 30.1, 10.3, 30.2)), lambda c: False),
+    "item": (Filter(item="H008", severity="routine"), lambda c: c.item == "H008" and c.severity == "routine"),
+    "other item": (Filter(item="E0504"), lambda c: c.item == "E0504"),
+    "source": (Filter(source="citizen", state=OPEN), lambda c: c.state in OPEN),
+    "no such source": (Filter(source="sos"), lambda c: c.source == "sos"),
+    "its number": (Filter(text="XS20261123-"), lambda c: True),
+    "its cell": (Filter(area=stage.CELL), lambda c: c.area.startswith(stage.CELL)),
+    "children": (Filter(parent=stage.CENTRE), lambda c: False),
     "common words": (Filter(text="音乐"), lambda c: True),
     "rare words": (Filter(text="第7件"), lambda c: c.title == "第7件"),
     "no such words": (Filter(text="鳄鱼"), lambda c: False),
@@ -64,6 +90,8 @@ async def _many() -> list[Case]:
             )
         if n % 4 == 3:
             await play(opened, (stage.TOWN_CLERK, o.Return(reason="不归镇里")))
+        if n == 4:
+            await play(opened, (stage.TOWN_CLERK, o.Sign()))
         found += await store.cases([opened.id])
     return found
 
@@ -107,6 +135,25 @@ async def test_pages_hold_what_reading_every_case_would_give_in_order(
             in_order = by_age if newest else [*dated, *(c for c in by_age if c.due_at is None)]
             got = await _pages(asked, reader, newest=newest, size=3)
             assert [row.title for row in got] == [case.title for case in in_order], (name, what)
+
+
+@pytest.mark.parametrize("newest", [False, True])
+@pytest.mark.parametrize("asked", [Filter(), Filter(state=OPEN), Filter(text="音乐")])
+async def test_while_rows_change_what_stays_is_on_one_page_and_on_no_other(place: str, newest: bool, asked: Filter):
+    """New cases come in, some seen and unseen ones are withdrawn: all others are met once, in order, to the last."""
+    cases = [await intake.open(report(title=f"第{n}件"), stage.CITIZEN, NOW + timedelta(minutes=n)) for n in range(14)]
+    order = list(reversed(cases)) if newest else cases
+    gone = [order[n] for n in (1, 13, 4, 9)]
+    waiting, met = list(gone), list[UUID]()
+    after: str | None = None
+    while page := await queries.cases(asked, stage.CENTRE_CLERK, LATER, 3, after, newest=newest):
+        met += [row.id for row in page]
+        after = queries.cursor_after(page[-1], newest=newest)
+        if waiting:
+            await play(waiting.pop(0), (stage.CITIZEN, o.Withdraw()))
+            await intake.open(report(title="新来的"), stage.CITIZEN, LATER + timedelta(minutes=len(met)))
+    stays = [case.id for case in order if case not in gone]
+    assert [case for case in met if case in stays] == stays
 
 
 async def test_a_case_is_ordered_by_the_nearest_due_of_what_is_still_to_be_handled(place: str):
