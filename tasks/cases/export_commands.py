@@ -7,8 +7,6 @@ log before the first byte leaves.
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 from msgspec import Struct
@@ -34,7 +32,6 @@ BATCH = 200
 """Rows formatted at a time: some milliseconds of the loop."""
 AT_ONCE = 3
 """Exports of one process: each holds a connection of the pool as long as its reader takes."""
-_CHUNK = 64 * 1024
 
 _running: set[object] = set()
 
@@ -119,17 +116,14 @@ async def _csv(wanted: _Wanted) -> AsyncGenerator[bytes]:
 
 
 async def _xlsx(wanted: _Wanted) -> AsyncGenerator[bytes]:
-    """Write the file beside the loop, then send it: its directory of parts comes last, so it cannot leave before."""
-    with TemporaryDirectory(prefix="zjw-export-") as folder:
-        path = Path(folder) / "cases.xlsx"
-        sheet = await asyncio.to_thread(export_sheet.Sheet, path, export.titles(wanted.names.language))
-        tables = _tables(wanted)
-        try:
-            async for cells in tables:
-                await asyncio.to_thread(sheet.write, cells)
-        finally:
-            await tables.aclose()
-        await asyncio.to_thread(sheet.close)
-        with path.open("rb") as file:
-            while chunk := await asyncio.to_thread(file.read, _CHUNK):
-                yield chunk
+    """Pack beside the loop: that is most of the work."""
+    sheet = export_sheet.Sheet(export.titles(wanted.names.language))
+    tables = _tables(wanted)
+    try:
+        yield sheet.write([])
+        async for cells in tables:
+            if packed := await asyncio.to_thread(sheet.write, cells):
+                yield packed
+    finally:
+        await tables.aclose()
+    yield await asyncio.to_thread(sheet.close)
