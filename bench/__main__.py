@@ -22,7 +22,8 @@ def parts() -> list[str]:
 
 @click.command()
 @click.option("--only", help="Comma-separated names of benchmarks.")
-def main(only: str | None) -> None:
+@click.option("--keep", type=Path, help="A folder for the services; a filled database is used again the next time.")
+def main(only: str | None, keep: Path | None) -> None:
     """Measure on private durable services and print figure, floor and ratio."""
     chosen = only.split(",") if only else parts()
     if unknown := sorted(set(chosen) - set(parts())):
@@ -30,15 +31,15 @@ def main(only: str | None) -> None:
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="zjw-bench-") as folder:
         Path(folder).chmod(0o755)  # the database's own user must get through
-        home = Path(folder) / "home"
+        home = keep or Path(folder) / "home"
+        services = Services.at(home)
         try:
-            services = Services.at(home)
             services.start()
             for name in chosen:
                 click.echo(f"{name} …", err=True)
                 figures += asyncio.run(import_module(f"bench.{name}").run(Context(services)))
         finally:
-            remove(home)
+            services.stop() if keep else remove(home)
     click.echo(table(figures))
 
 

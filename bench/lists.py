@@ -60,7 +60,7 @@ def filters(now: datetime) -> dict[str, Filter]:
 
 async def run(context: Context) -> list[Figure]:
     """Milliseconds: the slowest filter of each reader in the database, then over HTTP; medians of five."""
-    async with context.platform(demo=True, worker=False) as platform:
+    async with context.platform(demo=True, worker=False, name="million") as platform:
         assert platform.demo is not None
         count = await million.fill(platform.database_url)
         db.configure(platform.database_url)

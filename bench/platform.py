@@ -35,22 +35,29 @@ class Context(Struct, frozen=True):
 
     services: Services
 
-    async def database(self) -> str:
-        """Address of a new database with the empty district 330109."""
-        name = f"bench_{uuid4().hex[:12]}"
+    async def database(self, name: str | None = None) -> str:
+        """Address of a new database with the empty district 330109; one with a name may be there already."""
+        name = f"bench_{name or uuid4().hex[:12]}"
         connection = await asyncpg.connect(self.services.postgres.url("postgres"))
-        await connection.execute(f"create database {name}")
+        if not await connection.fetchval("select count(*) from pg_database where datname = $1", name):
+            await connection.execute(f"create database {name}")
         await connection.close()
         url = self.services.postgres.url(name)
         await runner.add_district(url, DISTRICT, "萧山区", datetime.now(UTC))
         return url
 
     @asynccontextmanager
-    async def platform(self, *, demo: bool = False, worker: bool = True) -> AsyncGenerator[Platform]:
-        """Two server processes and a worker on a database of their own, with the demo district if asked for."""
-        database_url = await self.database()
-        home = self.services.home / database_url.partition("bench_")[2][:12]
-        home.mkdir()
+    async def platform(
+        self, *, demo: bool = False, worker: bool = True, name: str | None = None
+    ) -> AsyncGenerator[Platform]:
+        """Two server processes and a worker on a database of their own, with the demo district if asked for.
+
+        With a name: on the one that an earlier measurement left, if there is one.
+        """
+        database_url = await self.database(name)
+        home = self.services.home / (name or database_url.partition("bench_")[2][:12])
+        loaded = home.exists()
+        home.mkdir(exist_ok=True)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port: int = probe.getsockname()[1]
         environment = os.environ | {
@@ -61,7 +68,7 @@ class Context(Struct, frozen=True):
             "ZJW_SERVER_PROCESSES": "2",
             "ZJW_LOG_LEVEL": "warning",
         }
-        if demo:
+        if demo and not loaded:
             loading = await _zjw(environment, "demo", "load", "--kind", "small")
             if await loading.wait():
                 raise RuntimeError("the demo district could not be loaded")
