@@ -42,9 +42,6 @@ from tasks.cases.situation import Situation
 from tasks.cases.store import CommandRow
 from tasks.cases.views import CaseView
 
-COUNTS_CHILDREN = (o.Submit, o.Verify, o.Rate, o.Close, o.CloseUnrated, o.Signal)
-"""Commands that may close, and so look at the children."""
-
 
 async def give(case_id: UUID, order: o.Order, actor: Actor, now: datetime) -> CaseView:
     """Give a command to a case and return the case after it.
@@ -84,8 +81,7 @@ async def carry_out(case_id: UUID, order: o.Order, actor: Actor, now: datetime) 
     order = resolving.resolved(order, directory)
     case = _under(case, order, catalogue, now)
     s = standing.situation(case, legs, catalogue.version(case.item, case.item_version), actor, now, directory)
-    if isinstance(order, COUNTS_CHILDREN):
-        s = replace(s, open_children=await store.open_children(case_id))
+    s = replace(s, open_children=await store.open_children(case_id))
     s = replace(s, found=await resolving.found(s, order, catalogue, directory))
     steps = _decide_all(s, order)
     view = await _write(steps, order, directory)
@@ -170,7 +166,9 @@ async def _write(steps: list[Done], order: o.Order, directory: Directory) -> Cas
     changed = journal.merged((), [leg for step in steps for leg in step.change.legs])
     legs = journal.merged(first.legs, changed)
     item = first.found.item or first.item
-    view = standing.view_of(replace(first, case=case, legs=legs, leg=None, item=item), directory)
+    parts = first.open_children + sum(len(step.change.opens) for step in steps if isinstance(step.order, o.Split))
+    after = replace(first, case=case, legs=legs, leg=None, item=item, open_children=parts)
+    view = standing.view_of(after, directory)
     answers: list[CommandRow] = []
     if order.command_id is not None:
         answer: dict[str, Any] = msgspec.to_builtins(view)

@@ -105,9 +105,9 @@ def _fit_to_take_in(s: Situation, order: o.Merge | None) -> bool:
     """A complaint goes only where whoever it is about is kept out as well."""
     other = s.found.target
     if order is None or other is None:
-        return True
+        return s.open_children == 0
     kept_out = s.biased <= s.directory.line_of_all(other.complained_about)
-    return kept_out and other.id != s.case.id and other.state not in ENDED
+    return s.open_children == 0 and kept_out and other.id != s.case.id and other.state not in ENDED
 
 
 def _amends(s: Situation, order: o.Amend | None) -> bool:
@@ -150,8 +150,8 @@ FIT_TO_VERIFY = Guard(
 FIT_TO_TAKE_IN = Guard(
     _fit_to_take_in,
     (
-        "不能并入自身、已结束或已并案的事件；投诉件只能并入同样回避被投诉方的事件",
-        "into another that is neither ended nor merged; a complaint only where whom it is about is kept out",
+        "子事件未结的不能并案；不能并入自身、已结束或已并案的事件；投诉件只能并入同样回避被投诉方的事件",
+        "with no child open, into one neither ended nor merged; a complaint only where whom it is about is kept out",
     ),
 )
 ACCEPTED = Guard(lambda s, _: s.case.accepted_at is not None, ("尚未受理", "never accepted"))
@@ -161,6 +161,13 @@ NOT_JOINED = Guard(lambda s, _: not s.found.joined, ("已经联署", "joined alr
 ASKED = Guard(lambda s, _: s.case.withdrawal_asked, ("没有撤回申请", "nobody asked to withdraw"))
 NOT_ASKED = Guard(
     lambda s, _: not s.case.withdrawal_asked, ("撤回申请由交办方决定", "whoever assigned it decides on the withdrawal")
+)
+_CHILD_WORDS = ("尚有子事件未结，先结清或撤回子事件", "a child case is open: it ends first")
+NO_CHILD = Guard(lambda s, _: s.open_children == 0, _CHILD_WORDS)
+"""A parent that ended would leave its parts without anybody who waits for them."""
+NOT_ASKED_NO_CHILD = Guard(
+    lambda s, _: not s.case.withdrawal_asked and s.open_children == 0,
+    (f"{NOT_ASKED.words[0]}；{_CHILD_WORDS[0]}", f"{NOT_ASKED.words[1]}; {_CHILD_WORDS[1]}"),
 )
 ON_THE_SPOT = Guard(
     _on_the_spot, ("须先到场，且所呼叫的单位未被投诉", "be there first; who is complained about is not called")

@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 from tasks.cases import guards as g
 from tasks.cases import orders as o
 from tasks.cases.guards import Guard
-from tasks.cases.model import LegKind, LegState, Part, State
+from tasks.cases.model import Leg, LegKind, LegState, Part, State
 from tasks.cases.orders import LegOrder, Order
 from tasks.cases.problems import LegNotFound, RoleNotPermitted, TransitionRefused
 from tasks.cases.situation import Situation
@@ -71,22 +71,22 @@ OPEN_STATES = (
 
 CASE_STEPS: tuple[CaseStep, ...] = (  # the first row whose guard holds counts
     CaseStep(_S.RECEIVED, o.Accept, _S.ACCEPTED, _PASS_ON),
-    CaseStep(_S.RECEIVED, o.Reject, _S.REJECTED, _DESKS),
+    CaseStep(_S.RECEIVED, o.Reject, _S.REJECTED, _DESKS, g.NO_CHILD),
     CaseStep(_S.RECEIVED, o.Close, _S.CLOSED, _CENTRE, g.FREE),
     CaseStep(_S.RECEIVED, o.Merge, _S.MERGED, _DESKS, g.FIT_TO_TAKE_IN),
-    CaseStep(_S.RECEIVED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER),
+    CaseStep(_S.RECEIVED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER, g.NO_CHILD),
     CaseStep(_S.REJECTED, o.Appeal, _S.RECEIVED, _REPORTER, g.ONCE),
     CaseStep(_S.REJECTED, o.Archive, _S.ARCHIVED, _DESKS_SYSTEM),
     CaseStep(_S.ACCEPTED, o.Assign, _S.ASSIGNED, _PASS_ON, g.UNBIASED),
     CaseStep(_S.ACCEPTED, o.Close, _S.CLOSED, _CENTRE, g.FREE),
     CaseStep(_S.ACCEPTED, o.Merge, _S.MERGED, _DESKS, g.FIT_TO_TAKE_IN),
-    CaseStep(_S.ACCEPTED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER),
+    CaseStep(_S.ACCEPTED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER, g.NO_CHILD),
     CaseStep(_S.ASSIGNED, o.Merge, _S.MERGED, _DESKS, g.FIT_TO_TAKE_IN, _L.RECALLED),
-    CaseStep(_S.ASSIGNED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER, None, _L.RECALLED),
+    CaseStep(_S.ASSIGNED, o.Withdraw, _S.WITHDRAWN, _DESKS | _REPORTER, g.NO_CHILD, _L.RECALLED),
     CaseStep(_S.HANDLING, o.Suspend, _S.SUSPENDED, _DESKS | _ASSIGNER),
     CaseStep(_S.HANDLING, o.Merge, _S.MERGED, _DESKS, g.FIT_TO_TAKE_IN, _L.RECALLED),
-    CaseStep(_S.HANDLING, o.Withdraw, _S.WITHDRAWN, _ASSIGNER, None, _L.RECALLED),  # a grant, where it was asked
-    CaseStep(_S.HANDLING, o.Withdraw, _S.WITHDRAWN, _DESKS, g.NOT_ASKED, _L.RECALLED),
+    CaseStep(_S.HANDLING, o.Withdraw, _S.WITHDRAWN, _ASSIGNER, g.NO_CHILD, _L.RECALLED),  # a grant, where it was asked
+    CaseStep(_S.HANDLING, o.Withdraw, _S.WITHDRAWN, _DESKS, g.NOT_ASKED_NO_CHILD, _L.RECALLED),
     CaseStep(_S.HANDLING, o.Withdraw, _S.HANDLING, _REPORTER, g.NOT_ASKED),  # a request the root's assigner decides
     CaseStep(_S.HANDLING, o.RefuseWithdrawal, _S.HANDLING, _ASSIGNER, g.ASKED),
     CaseStep(_S.DISPUTED, o.Rule, _S.ASSIGNED, _DESKS_CLERK, g.UNBIASED),
@@ -189,8 +189,13 @@ def _passes(row: Step, s: Situation, order: Order | None) -> bool:
     return row.when is None or row.when.test(s, order)
 
 
+def _alive(leg: Leg) -> bool:
+    """Whether anything can be done to a leg: one that ended under supervision is still to be released."""
+    return leg.open or leg.supervised_at is not None
+
+
 def possible(s: Situation) -> list[dict[str, str]]:
-    """Return what the actor can do now: `[{command, leg?}]`, over the case and each of its open legs."""
+    """Return what the actor can do now: `[{command, leg?}]`, over the case and each leg that takes anything."""
     mine = s.parts()
     found = [
         {"command": o.name_of(on)}
@@ -199,7 +204,7 @@ def possible(s: Situation) -> list[dict[str, str]]:
     ]
     for leg in s.legs:
         at = structs.replace(s, leg=leg)
-        parts = at.parts() if leg.open else frozenset[Part]()
+        parts = at.parts() if _alive(leg) else frozenset[Part]()
         found += [
             {"command": o.name_of(on), "leg": str(leg.id)}
             for on in o.LEG_ORDERS
@@ -220,7 +225,7 @@ def aim(s: Situation, order: Order) -> Situation:
         if leg is None:
             raise LegNotFound(leg=str(order.leg))
         return structs.replace(s, leg=leg)
-    each = [structs.replace(s, leg=leg) for leg in s.legs if leg.open]
+    each = [structs.replace(s, leg=leg) for leg in s.legs if _alive(leg)]
     fitting = [at for at in each if any(row.who & at.parts() for row in rows_for(at, type(order)))]
     if len(fitting) > 1:
         raise refusal(s, order, ("有多个环节符合，请指明环节", "several legs fit: name one"))

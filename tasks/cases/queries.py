@@ -69,7 +69,8 @@ async def case(case_id: UUID, actor: Actor, now: datetime) -> CaseDetail:
     async with db.transaction(actor.district):
         found, legs, directory = await _seen(case_id, actor, now)
         item = (await reference.present()).catalogue.version(found.item, found.item_version)
-        view = standing.view_of(standing.situation(found, legs, item, actor, now, directory), directory)
+        parts = await store.open_children(case_id)
+        view = standing.view_of(standing.situation(found, legs, item, actor, now, directory, parts), directory)
         row = await db.fetchrow("select description, attributes from cases where id = $1", case_id)
         evidence = (await media_facts.of([case_id]))[case_id]
         shown = tuple(msgspec.to_builtins(each) for each in evidence)
@@ -123,7 +124,8 @@ async def handled_with(case_id: UUID, actor: Actor, now: datetime) -> tuple[Case
         item = (await reference.present()).catalogue.version(found.item, found.item_version)
         steps = await _steps(found.id, True, directory)
         said = [each if each.organisation is not None else replace(each, texts={}) for each in steps]
-        return standing.view_of(standing.situation(found, legs, item, actor, now, directory), directory), said
+        parts = await store.open_children(found.id)
+        return standing.view_of(standing.situation(found, legs, item, actor, now, directory, parts), directory), said
 
 
 async def followers(case_id: UUID) -> list[Follower]:

@@ -187,11 +187,15 @@ class Situation(Struct, frozen=True, kw_only=True):
         }
 
     def handlers(self) -> frozenset[UUID]:
-        """Return the organisations and people who did the work of the newest root leg."""
+        """Return the organisations and people who did the work of the newest root leg.
+
+        An assistant let go, or a leg taken back, before anything was done there did none of it.
+        """
         root = self.last_root
         if root is None:
             return frozenset()
-        chain = [root, *(leg for leg in self.legs if self._inside(leg, root) and leg.state is LegState.CONFIRMED)]
+        inside = [leg for leg in self.legs if self._inside(leg, root)]
+        chain = [root, *(leg for leg in inside if leg.worked or leg.state is LegState.CONFIRMED)]
         people = {p for leg in chain for p in (leg.handler, leg.signer, leg.submitter) if p is not None}
         return self.directory.line_of_all(leg.organisation for leg in chain) | people
 

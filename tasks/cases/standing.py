@@ -24,7 +24,13 @@ def ownership(case: Case, legs: tuple[Leg, ...], directory: Directory) -> Owners
 
 
 def situation(
-    case: Case, legs: tuple[Leg, ...], item: Item, actor: Actor, now: datetime, directory: Directory
+    case: Case,
+    legs: tuple[Leg, ...],
+    item: Item,
+    actor: Actor,
+    now: datetime,
+    directory: Directory,
+    open_children: int = 0,
 ) -> Situation:
     """Return what deciding on a case looks at."""
     last = None if case.last_lead is None else directory.current(case.last_lead)
@@ -38,6 +44,7 @@ def situation(
         fresh=new_id,
         last_lead_now=None if last is None else last.id,
         directory=directory,
+        open_children=open_children,
     )
 
 

@@ -42,6 +42,28 @@ async def test_the_handler_is_not_named_verifier(place: str):
         await play(case, (CENTRE, o.AssignVerifier(to=stage.MARKET, due=NOW - timedelta(days=1))))
 
 
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("ended", [LegState.WAIVED, LegState.RECALLED])
+def test_an_assistant_let_go_before_it_did_anything_may_verify(ended: LegState, there: bool):
+    case = stage.case(State.HANDLED, verifier=stage.POLICE)
+    root = stage.leg(case, stage.TOWN_CENTRE, LegState.SUBMITTED)
+    assist = stage.leg(case, stage.POLICE, ended, LegKind.ASSIST, parent=root.id, ordinal=2, worked=there)
+    s = stage.situation(case, root, assist, actor=stage.POLICE_OFFICER)
+    if there:
+        with pytest.raises(RoleNotPermitted):
+            decide(s, o.Verify(passed=True))
+    else:
+        assert decide(s, o.Verify(passed=True))[2].case.state is State.CALLING_BACK
+
+
+def test_a_case_closed_without_an_answer_does_not_keep_the_rating_of_a_handling_before():
+    due = stage.NOW - timedelta(minutes=1)
+    case = stage.case(State.CALLING_BACK, rating=1, satisfied=False, redos=1, call_back_due=due)
+    root = stage.leg(case, stage.TOWN_CENTRE, LegState.SUBMITTED)
+    closed = decide(stage.situation(case, root, actor=stage.SYSTEM), o.CloseUnrated())[2].case
+    assert (closed.state, closed.rating, closed.satisfied, closed.redos) == (State.CLOSED, None, None, 1)
+
+
 async def test_a_dossier_is_reviewed_by_somebody_else_than_the_handler(place: str):
     case = await opened(desk=stage.TOWN_CENTRE)
     await play(case, *HANDLED, (CENTRE, o.Verify(passed=True)))

@@ -223,3 +223,14 @@ def test_suspension_stops_every_clock_until_the_case_resumes():
     resumed = decide(later, o.Resume())[2]
     assert resumed.case.state is State.HANDLING
     assert resumed.legs[0].handle_due == stage.NOW + timedelta(minutes=90)
+
+
+@pytest.mark.parametrize("state", [LegState.CONFIRMED, LegState.RETURNED, LegState.RECALLED])
+def test_a_leg_that_ended_under_supervision_is_still_offered_to_be_released(state: LegState):
+    case = stage.case(State.CLOSED)
+    root = stage.leg(case, stage.TOWN_CENTRE, state, supervised_at=stage.NOW, supervision_level=1)
+    s = stage.situation(case, root, actor=stage.CENTRE_CLERK)
+    assert {"command": "release", "leg": str(root.id)} in lifecycle.possible(s)
+    released = decide(s, o.Release())[2]
+    assert (released.legs[0].supervised_at, released.legs[0].state) == (None, state)
+    assert not any("leg" in each for each in lifecycle.possible(replace(s, legs=released.legs)))

@@ -121,6 +121,19 @@ async def test_a_citizen_joins_what_a_clerk_has_looked_at_once(place: str):
         await play(case, (neighbour, o.Add(text="我也来说")))
 
 
+async def test_whoever_joined_is_kept_informed_but_reads_nothing_of_the_case(place: str):
+    case = await of_somebody(1)
+    neighbour = stage.person(2)
+    await play(case, (stage.TOWN_CLERK, o.Sign()), (neighbour, o.JoinReporter()))
+    assert neighbour.id in {each.reporter for each in await queries.followers(case.id)}
+    for read in (queries.case, queries.steps, queries.routing):
+        with pytest.raises(CaseNotFound):
+            await read(case.id, neighbour, NOW)
+    assert await queries.cases(Filter(), neighbour, NOW, 10) == []
+    with pytest.raises(Problem):
+        await queries.contact(case.id, "想联系一下", neighbour, NOW)
+
+
 async def test_a_resident_a_clerk_speaks_for_joins_with_a_sealed_name(place: str):
     case = await of_somebody(1)
     order = o.JoinReporter(name="李某", phone="13800005678", command_id=stage.new_id())
@@ -146,6 +159,32 @@ async def test_the_name_of_who_joined_goes_with_the_others_when_its_time_is_over
 
 
 # ---- splitting
+
+
+async def test_a_case_does_not_end_over_an_open_part_and_says_so_beforehand(place: str):
+    main, case = await of_somebody(1), await of_somebody(2, lead=None, place=None)
+    assert "close" in {each["command"] for each in (await queries.case(case.id, CENTRE, NOW)).allowed}
+    ends = {"close", "reject", "withdraw", "merge"}
+    split = await play(case, (CENTRE, o.Split(children=(o.Child(item="H008", description="另有噪声"),))))
+    for seen in (split, await queries.case(case.id, CENTRE, NOW)):
+        assert ends.isdisjoint(each["command"] for each in seen.allowed)
+    for order in (o.Reject(reason="不受理"), o.Withdraw(), o.Merge(into=main.id), o.Close(reason="无须办理")):
+        with pytest.raises(TransitionRefused, match="child") as refused:
+            await play(case, (CENTRE, order))
+        assert ends.isdisjoint(each["command"] for each in refused.value.facts["allowed"])
+    part = (await queries.cases(Filter(parent=case.id), CENTRE, NOW, 10))[0]
+    await play(await queries.case(part.id, CENTRE, NOW), (CENTRE, o.Withdraw()))
+    assert (await play(case, (CENTRE, o.Withdraw()))).state == "withdrawn"
+
+
+async def test_a_citizen_may_still_ask_to_withdraw_what_is_handled_in_parts(place: str):
+    case = await of_somebody(1)
+    split = o.Split(children=(o.Child(item="H008", description="另有噪声"),))
+    await play(case, (stage.TOWN_CLERK, o.Sign()), (CENTRE, split), (stage.person(1), o.Withdraw()))
+    for who in (CENTRE, stage.CENTRE_CLERK):
+        with pytest.raises(TransitionRefused):
+            await play(case, (who, o.Withdraw()))
+    assert (await queries.case(case.id, CENTRE, NOW)).withdrawal_asked
 
 
 async def test_one_command_to_split_given_five_times_at_once_splits_once(real_place: str):

@@ -9,11 +9,12 @@ import pytest
 from app.kernel import db
 from app.kernel.actor import Actor
 from app.kernel.ids import new_id
-from app.kernel.problem import Problem, StaleVersion
+from app.kernel.problem import Invalid, Problem, StaleVersion
 from tasks.cases import commands, intake, queries, store, sweeping, trail
 from tasks.cases import orders as o
 from tasks.cases.intake import Report, Reporter
 from tasks.cases.model import Case
+from tasks.cases.problems import TransitionRefused
 from tests.tasks.cases import stage, town
 
 NOW = stage.NOW
@@ -134,6 +135,22 @@ async def test_split_against_close_no_case_closes_over_an_open_part(real_place: 
     view = await queries.case(case.id, stage.CENTRE_CLERK, NOW)
     async with db.transaction(real_place):
         parts = await store.open_children(case.id)
+    assert (view.state, parts) in (("closed", 0), ("received", 1))
+
+
+@pytest.mark.parametrize("way", ["report first", "close first"])
+async def test_a_child_reported_while_its_parent_closes_is_never_below_a_closed_case(real_place: str, way: str):
+    parent = await opened(lead=None, place=None)
+    child = Report(source="desk", item="H008", description="另有噪声", place=town.INSIDE, parent=parent.id)
+    report = intake.create(child, stage.CENTRE_CLERK, NOW)
+    close = commands.give(parent.id, o.Close(reason="无须办理"), stage.CENTRE_CLERK, NOW)
+    both = (report, close) if way == "report first" else (close, report)
+    answers = await asyncio.gather(*both, return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, TransitionRefused | Invalid)]
+    assert len(refused) == 1, answers
+    view = await queries.case(parent.id, stage.CENTRE_CLERK, NOW)
+    async with db.transaction(real_place):
+        parts = await store.open_children(parent.id)
     assert (view.state, parts) in (("closed", 0), ("received", 1))
 
 
