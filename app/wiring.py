@@ -26,6 +26,7 @@ from app.notices import quiet
 from app.settings import Settings
 from app.trouble import Trouble
 from grid import api as grid_api
+from grid.events import CellsEnded
 from media import api as media_api
 from media import commands as media
 from media import configuration as media_configuration
@@ -73,7 +74,7 @@ from tasks.sensing import watch_commands as sensing_watch
 from tasks.sensing.events import ReadingsRecorded
 from visits import api as visits_api
 from visits import privacy_commands as visits_privacy
-from visits import round_commands
+from visits import rehousing_commands, round_commands
 
 ROUTES: list[Any] = [
     *identity_api.routes,
@@ -122,6 +123,7 @@ SUBSCRIBERS: dict[type[Event], dict[str, Subscriber | Slow]] = {
     LegEscalated: {"notices.tell": notices.on_escalated},
     CaseClosed: {"stream.keep": stream_commands.on_case},
     CitizenErased: {"notices.erase": notices_privacy.on_erased},
+    CellsEnded: {"visits.rehouse": rehousing_commands.on_cells_ended},
     ImportQueued: {"channels.import": Slow(bulk_commands.on_queued)},
 }
 """Event → name of the subscriber → what it does. Names are kept with the event: do not reuse one for other work."""

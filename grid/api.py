@@ -14,7 +14,7 @@ from app.kernel.crs import Datum, Place
 from app.kernel.problem import invalid
 from grid import commands, queries
 from grid.areas import Area
-from grid.commands import EndOrganisation, ImportReport, NewOrganisation, NewShift
+from grid.commands import EndOrganisation, ImportReport, NewOrganisation, NewShift, Redraw
 from grid.imports import FeatureCollection
 from grid.organisations import Kind, Organisation
 from grid.people import DutyShift, Person
@@ -100,6 +100,17 @@ async def import_cells(
 ) -> ImportReport:
     """Take all cells of a GeoJSON file, or none; `dry_run` only reports, `replace` ends the villages' present cells."""
     return await commands.import_cells(data, datum, actor, now, source="import", replace=replace, dry_run=dry_run)
+
+
+@post("/cells/redraw", opt={"action": "grid.manage"}, tags=["grid"], status_code=200, request_max_body_size=60_000_000)
+async def redraw_cells(
+    data: JSONBody[Redraw],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    dry_run: FromQuery[bool] = False,
+) -> ImportReport:
+    """Split, merge or redraw cells: those named end, new ones take their whole ground; `dry_run` only reports."""
+    return await commands.redraw_cells(data, actor, now, dry_run=dry_run)
 
 
 @get(
@@ -215,6 +226,7 @@ routes: list[Any] = [
     locate,
     cell,
     import_cells,
+    redraw_cells,
     cell_tile,
     organisations,
     found_organisation,

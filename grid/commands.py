@@ -10,15 +10,17 @@ import msgspec
 from msgspec import Meta, Struct
 from shapely import MultiPolygon
 
+from app.identity import commands as identity
 from app.identity import scope
-from app.identity.scope import Ownership
-from app.kernel import changes, db, ids
+from app.identity.scope import Ownership, Reach
+from app.kernel import changes, db, ids, outbox
 from app.kernel.actor import Actor
 from app.kernel.crs import Datum
 from app.kernel.problem import FieldError, Invalid, invalid
 from grid import areas, facts, imports, store
 from grid.areas import Area, RefusedRow
 from grid.cells import Cell, feed_body
+from grid.events import CellsEnded
 from grid.imports import FeatureCollection, Finding, Known, Survey
 from grid.organisations import Force, Kind, Organisation
 from grid.people import DutyShift, Person, SquadMember
@@ -66,6 +68,21 @@ class AreaReport(Struct, frozen=True, kw_only=True):
 
     taken: int
     refused: tuple[RefusedRow, ...]
+
+
+CellCode = Annotated[str, Meta(pattern=r"^[0-9]{15}$", max_length=15, description="15 digits 网格代码")]
+
+ENDED_AT_ONCE = 20
+"""So many ended cells an event names: what a subscriber can deal with in one short transaction."""
+
+
+class Redraw(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Cells that end, the ones that take their ground (one → many: split, many → one: merge), and why."""
+
+    ends: Annotated[tuple[CellCode, ...], Meta(min_length=1, max_length=200)]
+    cells: FeatureCollection
+    datum: Datum
+    reason: Annotated[str, Meta(min_length=4, max_length=200)]
 
 
 class NewOrganisation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,30 +156,63 @@ async def import_cells(
     async with db.transaction(actor.district):
         reach = scope.require_any(actor, "grid.manage")
         villages = imports.villages(collection)
-        await store.lock_cells(actor.district)
-        everywhere = await store.cells([actor.district], now)
-        replaced = [cell for cell in everywhere if replace and cell.village in villages]
-        foreign = frozenset(code for code in villages if not reach.covers(Ownership(area=code)))
-        ending = frozenset(cell.code for cell in replaced)
-        standing = [cell for cell in everywhere if cell.code not in ending]
-        survey = await _survey(collection, datum, foreign, standing, now, source)
-        accepted = not survey.refused
-        report = ImportReport(
-            dry_run=dry_run,
-            accepted=accepted,
-            features=len(collection.features),
-            villages=tuple(villages),
-            taken=len(survey.cells) if accepted else 0,
-            ended=tuple(cell.code for cell in replaced) if accepted else (),
-            findings=survey.findings,
-        )
-        if dry_run:
-            return report
-        if not accepted:
-            raise CellsRefused(findings=msgspec.to_builtins(survey.findings))
-        await store.end_cells(report.ended, now)
-        await store.add_cells(survey.cells)
-        await _tell(survey.cells, report.ended)
+        everywhere = await _lock_cells(actor, now)
+        ending = [cell for cell in everywhere if replace and cell.village in villages]
+        survey = await _survey(collection, datum, reach, (everywhere, ending, False), now, source)
+        return await _exchange(survey, ending, collection, actor, now, dry_run)
+
+
+async def redraw_cells(redraw: Redraw, actor: Actor, now: datetime, *, dry_run: bool = False) -> ImportReport:
+    """Split, merge or redraw: the named cells end and new ones, with new codes, take their whole ground, or none does.
+
+    Invalid for a cell that does not live or is not in reach; CellsRefused lists every finding, ground lost included.
+    Who redrew and why goes into the access log.
+    """
+    async with db.transaction(actor.district):
+        reach = scope.require_any(actor, "grid.manage")
+        everywhere = await _lock_cells(actor, now)
+        living = {cell.code: cell for cell in everywhere if reach.covers(Ownership(area=cell.code))}
+        if strange := [n for n, code in enumerate(redraw.ends) if code not in living]:
+            message = ("没有这个现行网格", "no such living cell")
+            raise Invalid([FieldError(f"ends[{n}]", message) for n in strange])
+        ending = [living[code] for code in sorted(set(redraw.ends))]
+        survey = await _survey(redraw.cells, redraw.datum, reach, (everywhere, ending, True), now, "redrawn")
+        report = await _exchange(survey, ending, redraw.cells, actor, now, dry_run)
+        if not dry_run:
+            codes = ", ".join(report.ended)
+            await identity.log_access(actor, "grid.redraw", f"cells:{codes}", redraw.reason, now)
+    return report
+
+
+async def _lock_cells(actor: Actor, now: datetime) -> list[Cell]:
+    await store.lock_cells(actor.district)
+    return await store.cells([actor.district], now)
+
+
+async def _exchange(
+    survey: Survey, ending: Sequence[Cell], collection: FeatureCollection, actor: Actor, now: datetime, dry_run: bool
+) -> ImportReport:
+    """End cells and take others, if nothing speaks against it; phones and whoever keeps cells are told."""
+    accepted = not survey.refused
+    report = ImportReport(
+        dry_run=dry_run,
+        accepted=accepted,
+        features=len(collection.features),
+        villages=tuple(imports.villages(collection)),
+        taken=len(survey.cells) if accepted else 0,
+        ended=tuple(cell.code for cell in ending) if accepted else (),
+        findings=survey.findings,
+    )
+    if dry_run:
+        return report
+    if not accepted:
+        raise CellsRefused(findings=msgspec.to_builtins(survey.findings))
+    await store.end_cells(report.ended, now)
+    await store.add_cells(survey.cells)
+    await _tell(survey.cells, report.ended)
+    batches = [report.ended[n : n + ENDED_AT_ONCE] for n in range(0, len(report.ended), ENDED_AT_ONCE)]
+    if batches:
+        await outbox.emit(*(CellsEnded(id=ids.new_id(), at=now, actor=actor.id, cells=batch) for batch in batches))
     return report
 
 
@@ -175,15 +225,19 @@ async def _tell(taken: Sequence[Cell], ended: Sequence[str]) -> None:
 
 
 async def _survey(
-    collection: FeatureCollection, datum: Datum, foreign: frozenset[str], standing: Sequence[Cell],
+    collection: FeatureCollection, datum: Datum, reach: Reach, present: tuple[Sequence[Cell], Sequence[Cell], bool],
     now: datetime, source: str,
 ) -> Survey:  # fmt: skip
-    villages = [code for code in imports.villages(collection) if code not in foreign]
+    """Check a file against the living cells and those of them that end, whose ground must be kept or may go."""
+    everywhere, ending, keep_ground = present
+    gone = {cell.code for cell in ending}
+    villages = [code for code in imports.villages(collection) if reach.covers(Ownership(area=code))]
     known = Known(
         villages=frozenset(await store.area_names(villages)),
         boundaries=await store.boundaries(villages),
         used=await store.known_cells(imports.codes(collection)),
-        cells=standing,
+        cells=[cell for cell in everywhere if cell.code not in gone],
+        ending=ending if keep_ground else (),
     )
     return imports.check(collection, datum, known, now, source)
 

@@ -57,6 +57,7 @@ class Fault(StrEnum):
     RING = "ring"  # crosses itself or is not closed
     OVERLAP = "overlap"  # covers ground of another cell
     OUTSIDE = "outside"  # reaches beyond its village
+    LOST = "lost"  # ground of a cell that is to end and that no cell would cover
     GAP = "gap"  # ground of a village that no cell covers
 
 
@@ -79,6 +80,8 @@ class Known(Struct, frozen=True, kw_only=True):
     boundaries: Mapping[str, MultiPolygon]
     used: frozenset[str]
     cells: Sequence[Cell]
+    ending: Sequence[Cell] = ()
+    """Cells that end for those of the file, which together must cover their ground."""
 
 
 class Survey(Struct, frozen=True, kw_only=True):
@@ -118,6 +121,7 @@ def check(collection: FeatureCollection, datum: Datum, known: Known, at: datetim
             cells[code] = Cell(code=code, polygon=polygon, valid_from=at, source=source)
     findings += _overlaps(list(cells.values()), known.cells, numbers)
     findings += _overhangs(cells.values(), known, numbers)
+    findings += _lost(known.ending, [*cells.values(), *known.cells])
     if not findings:
         findings += _gaps([*cells.values(), *known.cells], known, villages(collection))
     return Survey(cells=tuple(cells.values()), findings=tuple(findings))
@@ -226,6 +230,27 @@ def _overhangs(cells: Iterable[Cell], known: Known, numbers: Mapping[str, int]) 
                     square_metres=round(size, 1),
                     message_zh=f"超出村社 {cell.village} 边界 {size:.1f} 平方米",
                     message_en=f"reaches {size:.1f} m² beyond village {cell.village}",
+                )
+            )
+    return found
+
+
+def _lost(ending: Iterable[Cell], after: Sequence[Cell]) -> list[Finding]:
+    """Ground that had a cell and would have none."""
+    tree = STRtree([cell.polygon for cell in after])
+    found: list[Finding] = []
+    for cell in ending:
+        near: list[int] = sorted(tree.query(cell.polygon, predicate="intersects").tolist())
+        covering = numpy.array([after[number].polygon for number in near], dtype=object)
+        rest: BaseGeometry = cell.polygon.difference(shapely.union_all(covering))
+        if (size := square_metres(multipolygon(rest))) > TOLERANCE_M2:
+            found.append(
+                Finding(
+                    fault=Fault.LOST,
+                    code=cell.code,
+                    square_metres=round(size, 1),
+                    message_zh=f"原网格 {cell.code} 有 {size:.1f} 平方米不再属于任何网格",
+                    message_en=f"{size:.1f} m² of the ending cell {cell.code} would lie in no cell",
                 )
             )
     return found

@@ -92,7 +92,7 @@ async def register_household(new: NewHousehold, actor: Actor, now: datetime) -> 
             id=new.id or new_id(),
             address=new.address.strip(),
             address_key=households.address_key(new.address),
-            area=area_of(new.village, located),
+            area=households.area_of(new.village, located.cell),
             lon=lon,
             lat=lat,
             received=new.place,
@@ -106,11 +106,6 @@ async def register_household(new: NewHousehold, actor: Actor, now: datetime) -> 
         await store.add_household(household, actor.id)
         await _feed([household])
     return view(household)
-
-
-def area_of(village: str, located: Located) -> str:
-    """The cell that covers the point, if it is one of the village; the clerk's word on the village stands."""
-    return located.cell if located.cell is not None and located.cell.startswith(village) else village
 
 
 def misplaced(new: NewHousehold, located: Located, known: dict[str, str]) -> list[FieldError]:

@@ -12,7 +12,7 @@ from app.kernel.actor import Actor
 from app.kernel.crs import Datum
 from app.kernel.ids import new_id
 from grid import facts as grid_facts
-from visits import commands, household_files
+from visits import commands, household_files, households
 from visits.household_files import BadRow, Line
 from visits.households import ImportRow
 
@@ -59,7 +59,7 @@ async def _placed(lines: Sequence[Line], now: datetime) -> tuple[list[tuple[int,
         row = ImportRow(
             id=new_id(),
             address=new.address.strip(),
-            area=commands.area_of(new.village, where),
+            area=households.area_of(new.village, where.cell),
             lon=point[0],
             lat=point[1],
             residents=new.residents,

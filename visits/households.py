@@ -125,6 +125,11 @@ def address_key(address: str) -> str:
     return _NOISE.sub("", unicodedata.normalize("NFKC", address)).casefold()
 
 
+def area_of(village: str, cell: str | None) -> str:
+    """Return the cell that covers the point, if it is one of the village; the clerk's word on the village stands."""
+    return cell if cell is not None and cell.startswith(village) else village
+
+
 def check(rows: list[ImportRow], taken: frozenset[str]) -> tuple[list[ImportRow], list[FieldError]]:
     """Split an import into the rows to take and the complaints about the others (`rows[n].field`, n from 0).
 

@@ -152,6 +152,10 @@ REQUESTS: dict[str, Any] = CASE_COMMANDS | _OTHERS | {
     "V1KeysCreateKey": {"source": "demo-12345", "scopes": ["case.create"], "expires_at": "2027-11-23T00:00:00Z"},
     "V1AccountsAccountIdSsoLink": {"subject": "demo-subject-01"},
     "V1CellsImportImportCells": {"type": "FeatureCollection", "features": [_CELL]},
+    "V1CellsRedrawRedrawCells": {
+        "ends": ["330109001001002", "330109001001003"], "datum": "gcj02", "reason": "两个网格合并（演示）",
+        "cells": {"type": "FeatureCollection", "features": [_CELL]},
+    },
     "V1OrganisationsFoundOrganisation": {
         "kind": "squad", "name": "演示中队", "code": "demo-squad-1", "area": "330109001", "force": "grid",
         "parent": UNIT,

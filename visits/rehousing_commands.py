@@ -1,0 +1,32 @@
+"""Households of a cell that ended come to the cell that now covers them; what was visited keeps the cell it had."""
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from app.kernel import changes
+from grid import facts as grid_facts
+from grid.events import CellsEnded
+from visits import buckets, households, rehousing_store
+
+
+async def on_cells_ended(happened: CellsEnded, now: datetime) -> None:
+    """Subscriber of CellsEnded: phones of the old cell drop its households, phones of the new one get them.
+
+    A household that no cell of its village covers stays with the village. A second time there is nothing to do.
+    """
+    homes = await rehousing_store.lock_households_of(happened.cells)
+    if not homes:
+        return
+    located = await grid_facts.locate([(home.lon, home.lat) for home in homes], now)
+    moved = [
+        replace(home, area=households.area_of(home.area[:12], where.cell), version=home.version + 1, updated_at=now)
+        for home, where in zip(homes, located, strict=True)
+    ]
+    await rehousing_store.move_households(moved)
+    drafts: list[changes.Draft] = []
+    for old, new in zip(homes, moved, strict=True):
+        drafts.append((buckets.cell(old.area), "household", old.id, new.version, None))
+        if new.moved_out_at is None:
+            drafts.append((buckets.cell(new.area), "household", new.id, new.version, households.feed_body(new)))
+    await changes.append_many(drafts)
