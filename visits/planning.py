@@ -5,7 +5,7 @@ the width of a street. 5,000 households to 100 members take well under 5 s.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import groupby, pairwise
 from math import ceil, cos, hypot, radians
@@ -33,12 +33,21 @@ class Stop(Struct, frozen=True):
 
 
 class Member(Struct, frozen=True):
-    """Somebody to give visits to. `cells` are area codes whose subtree is theirs; `load`: what they already have."""
+    """Somebody to give visits to. `cells` are area codes whose subtree is theirs; `booked`: visits by day they have."""
 
     person: UUID
     squad: UUID | None
     cells: frozenset[str]
-    load: int = 0
+    booked: Mapping[date, int] = {}
+
+    @property
+    def load(self) -> int:
+        """How many visits they already have."""
+        return sum(self.booked.values())
+
+    def free(self, day: date, per_evening: int) -> int:
+        """How many visits more they can have that day."""
+        return max(0, per_evening - self.booked.get(day, 0))
 
 
 class Evening(Struct, frozen=True):
@@ -114,15 +123,18 @@ def assign(stops: Iterable[Stop], members: Sequence[Member], evenings: Sequence[
     """Give every stop to a member and an evening.
 
     First each cell goes to the members it belongs to, up to a little over the average; what is left goes to whoever
-    has room and already walks nearest. Nobody gets more than `per_evening` visits an evening; the rest is left over.
+    has room and already walks nearest. Nobody gets more than `per_evening` visits an evening, those they already have
+    counted; the rest is left over.
     """
     waiting = sorted(stops, key=lambda stop: (stop.area, curve(stop.lon, stop.lat), str(stop.household)))
     if not members or not evenings:
         return Plan((), tuple(stop.household for stop in waiting))
-    capacity = len(evenings) * per_evening
+    capacity = {member.person: sum(member.free(day, per_evening) for day in evenings) for member in members}
     fair = ceil((len(waiting) + sum(member.load for member in members)) / len(members))
     lists: dict[UUID, list[Stop]] = {member.person: [] for member in members}
-    rooms = {member.person: max(0, min(capacity, ceil(fair * SLACK)) - member.load) for member in members}
+    rooms = {
+        member.person: max(0, min(capacity[member.person], ceil(fair * SLACK) - member.load)) for member in members
+    }
     homeless: list[Stop] = []
     for area, group in groupby(waiting, key=lambda stop: stop.area):
         owners = [m for m in members if any(area.startswith(cell) for cell in m.cells)]
@@ -134,10 +146,12 @@ def assign(stops: Iterable[Stop], members: Sequence[Member], evenings: Sequence[
     return Plan(tuple(plans), tuple(stop.household for stop in left))
 
 
-def with_load(members: Sequence[Member], persons: Iterable[UUID]) -> list[Member]:
-    """Return the members with one more visit of load for each time they are named."""
-    more = Counter(persons)
-    return [replace(member, load=member.load + more[member.person]) for member in members]
+def with_booked(members: Sequence[Member], visits: Iterable[tuple[UUID, date]]) -> list[Member]:
+    """Return the members with one visit more on a day for each time they are named with it."""
+    more: dict[UUID, Counter[date]] = {}
+    for person, day in visits:
+        more.setdefault(person, Counter())[day] += 1
+    return [replace(member, booked=Counter(member.booked) + more.get(member.person, Counter())) for member in members]
 
 
 def _keep_cell(
@@ -156,16 +170,18 @@ def _keep_cell(
 
 
 def _fill_nearest(
-    homeless: list[Stop], members: Sequence[Member], capacity: int, fair: int, lists: dict[UUID, list[Stop]]
+    homeless: list[Stop],
+    members: Sequence[Member],
+    capacity: Mapping[UUID, int],
+    fair: int,
+    lists: dict[UUID, list[Stop]],
 ) -> list[Stop]:
     """Give each stop to who walks nearest, those under the average first; return what nobody has room for."""
     loads = {member.person: member.load + len(lists[member.person]) for member in members}
     left: list[Stop] = []
     for stop in homeless:
-        free = [person for person, load in loads.items() if load < fair] or [
-            person for person, load in loads.items() if load < capacity
-        ]
-        free = [person for person in free if loads[person] < capacity]
+        room = [person for person in loads if len(lists[person]) < capacity[person]]
+        free = [person for person in room if loads[person] < fair] or room
         if not free:
             left.append(stop)
             continue
@@ -179,13 +195,27 @@ def _fill_nearest(
 
 
 def _evenings(member: Member, stops: list[Stop], evenings: Sequence[date], per_evening: int) -> list[Evening]:
-    """Cut one long walk into evenings of equal size."""
+    """Cut one long walk into as few evenings as hold it, as even as what is free on them allows."""
     order = walk(stops)
-    count = min(len(evenings), ceil(len(order) / per_evening))
-    size = ceil(len(order) / count) if count else 0
-    parts = [untangled(order[n * size : (n + 1) * size]) for n in range(count)]
-    return [
-        Evening(member.person, member.squad, day, tuple(stop.household for stop in part), round(length_m(part), 1))
-        for day, part in zip(evenings, parts, strict=False)
-        if part
-    ]
+    made: list[Evening] = []
+    for day, size in _sizes(len(order), {day: member.free(day, per_evening) for day in evenings}):
+        part, order = untangled(order[:size]), order[size:]
+        households = tuple(stop.household for stop in part)
+        made.append(Evening(member.person, member.squad, day, households, round(length_m(part), 1)))
+    return made
+
+
+def _sizes(count: int, free: Mapping[date, int]) -> list[tuple[date, int]]:
+    """Spread so many visits over the first days that hold them, no day over its room, none empty."""
+    days: dict[date, int] = {}
+    for day, room in free.items():
+        if sum(days.values()) < count and room:
+            days[day] = room
+    level = next((n for n in range(count + 1) if sum(min(n, room) for room in days.values()) >= count), 0)
+    sizes: list[tuple[date, int]] = []
+    for day, room in days.items():
+        size = min(level, room, count)
+        count -= size
+        if size:
+            sizes.append((day, size))
+    return sizes

@@ -1,5 +1,6 @@
 """A plan on its way to become a round's lists: what a squad leader asks, sees and decides by hand."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Annotated
@@ -78,16 +79,22 @@ def preview(round_: Round, plan: Plan, persons: Sequence[UUID], excluded: dict[s
 
 
 def check_by_hand(
-    request: PlanRequest, homes: Collection[UUID], members: Sequence[Member], days: Sequence[date]
+    request: PlanRequest, homes: Collection[UUID], members: Sequence[Member], days: Sequence[date], per_evening: int
 ) -> None:
-    """Raise Invalid with everything wrong with what was decided by hand."""
-    persons = {member.person for member in members}
+    """Raise Invalid with everything wrong with what was decided by hand, evenings over the cap included."""
+    known = {member.person: member for member in members}
+    given: Counter[tuple[UUID, date]] = Counter()
     errors: list[FieldError] = []
     for n, each in enumerate(request.by_hand):
+        turn = (each.person, each.planned_on)
+        given[turn] += 1
+        member = known.get(each.person)
+        full = member is not None and given[turn] > member.free(each.planned_on, per_evening)
         for wrong, field, message in (
             (each.household not in homes, "household", ("不在本轮次可安排的户中", "not among the households to plan")),
-            (each.person not in persons, "person", ("不是本轮次小分队的成员", "not a member of the round's squads")),
+            (member is None, "person", ("不是本轮次小分队的成员", "not a member of the round's squads")),
             (each.planned_on not in days, "planned_on", ("不在轮次窗口内", "outside the round's window")),
+            (full, "planned_on", ("当晚安排已满", "the evening is full")),
         ):
             if wrong:
                 errors.append(FieldError(f"by_hand[{n}].{field}", message))

@@ -1,5 +1,6 @@
 """What is done to rounds: plan, preview, assign, reassign, close; each function one use case in one transaction."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -106,11 +107,14 @@ async def _draft(round_: Round, request: PlanRequest, standing: Sequence[Assignm
     homes, excluded = await _homes(round_, done, now)
     by_hand = [each for each in request.by_hand if each.household in homes]
     members = await _members(round_, request, days, now)
-    proposal.check_by_hand(request, homes, members, days)
+    proposal.check_by_hand(request, homes, members, days, round_.per_evening)
     fixed = {each.household for each in by_hand}
     stops = [Stop(home.id, home.lon, home.lat, home.area) for home in homes.values() if home.id not in fixed]
     plan = planning.assign(
-        stops, planning.with_load(members, [each.person for each in by_hand]), days, round_.per_evening
+        stops,
+        planning.with_booked(members, [(each.person, each.planned_on) for each in by_hand]),
+        days,
+        round_.per_evening,
     )
     squads = {member.person: member.squad for member in members}
     lists = [Evening(each.person, squads[each.person], each.planned_on, (each.household,), 0.0) for each in by_hand]
@@ -154,7 +158,7 @@ async def _members(round_: Round, request: PlanRequest, days: Sequence[date], no
     chosen = [replace(known[c.person], cells=frozenset(c.cells) or known[c.person].cells) for c in request.members]
     members = chosen or list(known.values())
     loads = await round_store.loads([member.person for member in members], days, round_.id)
-    return tuple(replace(member, load=loads.get(member.person, 0)) for member in members)
+    return tuple(replace(member, booked=loads.get(member.person, {})) for member in members)
 
 
 async def assign(round_id: UUID, request: PlanRequest, actor: Actor, now: datetime) -> Round:
@@ -242,7 +246,24 @@ async def reassign(round_id: UUID, command: Reassign, actor: Actor, now: datetim
         if command.target not in members:
             message = ("不是本轮次小分队的成员", "not a member of the round's squads")
             raise Invalid([FieldError("target", message)])
+        await _has_room(round_, command)
         return await give_all(round_, command.source, command.target, members[command.target].squad, now)
+
+
+async def _has_room(round_: Round, command: Reassign) -> None:
+    """Refuse to fill somebody's evenings over the cap; planning anew without the member who leaves spreads them."""
+    open_visits = await round_store.assignments(round_.id, command.source)
+    extra = Counter(
+        each.planned_on for each in open_visits if each.state is AssignmentState.PLANNED and each.planned_on
+    )
+    booked = (await round_store.loads([command.target], list(extra), None)).get(command.target, {})
+    if any(count + booked.get(day, 0) > round_.per_evening for day, count in extra.items()):
+        raise RoundRefuses(
+            (
+                "对方当晚安排会超过上限，请重新分派",
+                "an evening of theirs would be over the cap: assign anew without the leaver",
+            )
+        )
 
 
 async def give_all(round_: Round, source: UUID, target: UUID | None, squad: UUID | None, now: datetime) -> int:

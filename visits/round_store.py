@@ -175,17 +175,20 @@ async def has_half(round_id: UUID, household_id: UUID, half: Half) -> bool:
     )
 
 
-async def loads(persons: Sequence[UUID], days: Sequence[date], other_than: UUID) -> dict[UUID, int]:
-    """Return how many visits of other rounds each person already has on those days."""
+async def loads(persons: Sequence[UUID], days: Sequence[date], other_than: UUID | None) -> dict[UUID, dict[date, int]]:
+    """Return how many open visits of published rounds each person has on each of those days, one round left out."""
     rows = await db.fetch(
-        "select person, count(*) from assignment where person = any($1::uuid[]) and planned_on = any($2::date[])"
-        " and state = 'planned' and round_id <> $3"
-        " and round_id in (select r.id from visit_round r where r.state = 'published') group by person",
+        "select person, planned_on, count(*) from assignment where person = any($1::uuid[])"
+        " and planned_on = any($2::date[]) and state = 'planned' and ($3::uuid is null or round_id <> $3)"
+        " and round_id in (select r.id from visit_round r where r.state = 'published') group by person, planned_on",
         list(persons),
         list(days),
         other_than,
     )
-    return {row[0]: row[1] for row in rows}
+    found: dict[UUID, dict[date, int]] = {}
+    for person, day, count in rows:
+        found.setdefault(person, {})[day] = count
+    return found
 
 
 async def coverage(round_id: UUID, level: Level) -> list[Coverage]:

@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visits.planning import Member, Stop, assign, curve, length_m, untangled, walk, with_load
+from visits.planning import Member, Stop, assign, curve, length_m, untangled, walk, with_booked
 
 EVENINGS = [date(2026, 11, 23) + timedelta(days=n) for n in range(5)]
 
@@ -16,8 +16,8 @@ def stop(n: int, lon: float, lat: float, area: str = "330109001001001") -> Stop:
     return Stop(UUID(int=n), lon, lat, area)
 
 
-def member(n: int, *cells: str, load: int = 0) -> Member:
-    return Member(UUID(int=10_000 + n), None, frozenset(cells), load)
+def member(n: int, *cells: str, booked: dict[date, int] | None = None) -> Member:
+    return Member(UUID(int=10_000 + n), None, frozenset(cells), booked or {})
 
 
 @st.composite
@@ -29,7 +29,11 @@ def situations(draw: st.DrawFn) -> tuple[list[Stop], list[Member], int]:
         for n in range(draw(st.integers(0, 60)))
     ]
     members = [
-        member(n, *draw(st.lists(st.sampled_from(cells), max_size=2)), load=draw(st.integers(0, 5)))
+        member(
+            n,
+            *draw(st.lists(st.sampled_from(cells), max_size=2)),
+            booked=draw(st.dictionaries(st.sampled_from(EVENINGS), st.integers(1, 14), max_size=3)),
+        )
         for n in range(draw(st.integers(0, 6)))
     ]
     return stops, members, draw(st.integers(1, 12))
@@ -44,9 +48,10 @@ def test_every_household_is_planned_once_or_left_over_and_nobody_gets_too_much(
     plan = assign(stops, members, EVENINGS, per_evening)
     planned = [home for evening in plan.evenings for home in evening.households]
     assert sorted([*planned, *plan.left_over]) == sorted(each.household for each in stops)
-    assert all(0 < len(evening.households) <= per_evening for evening in plan.evenings)
+    free = {each.person: {day: each.free(day, per_evening) for day in EVENINGS} for each in members}
+    assert all(0 < len(evening.households) <= free[evening.person][evening.day] for evening in plan.evenings)
     assert len({(evening.person, evening.day) for evening in plan.evenings}) == len(plan.evenings)
-    rooms = sum(max(0, len(EVENINGS) * per_evening - each.load) for each in members)
+    rooms = sum(sum(days.values()) for days in free.values())
     assert not plan.left_over or len(planned) >= rooms
 
 
@@ -108,6 +113,16 @@ def test_the_curve_never_jumps_between_neighbouring_squares() -> None:
     assert all(abs(x1 - x2) + abs(y1 - y2) == 1 for (_, x1, y1), (_, x2, y2) in pairwise(where))
 
 
-def test_visits_given_by_hand_count_as_load() -> None:
-    one, two = with_load([member(1, load=2), member(2)], [UUID(int=10_001), UUID(int=10_001)])
-    assert (one.load, two.load) == (4, 0)
+def test_visits_given_by_hand_fill_their_evening() -> None:
+    monday, tuesday, *_ = EVENINGS
+    one, two = with_booked([member(1, booked={monday: 2}), member(2)], [(UUID(int=10_001), monday)] * 2)
+    assert (one.load, one.free(monday, 12), one.free(tuesday, 12)) == (4, 8, 12)
+    assert two.load == 0
+
+
+def test_a_full_evening_is_passed_over_and_a_half_full_one_gets_what_fits() -> None:
+    monday, tuesday, wednesday, *_ = EVENINGS
+    stops = [stop(n, 120.2 + n / 1000, 30.1) for n in range(10)]
+    plan = assign(stops, [member(1, booked={monday: 6, tuesday: 4})], EVENINGS, 6)
+    sizes = [(evening.day, len(evening.households)) for evening in plan.evenings]
+    assert sizes == [(tuesday, 2), (wednesday, 4), (EVENINGS[3], 4)]
