@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from app.identity import privacy_commands as identity
+from media import erasure_commands as media
 from tasks.cases import privacy_commands as cases
+from tasks.channels import privacy_commands as channels
 from tasks.sensing import commands as sensing
 
 BATCH = 2_000
@@ -40,6 +42,8 @@ async def run(district: str, now: datetime) -> None:
     await _all(lambda: cases.erase_old_contacts(district, closed, BATCH, now))
     await _all(lambda: identity.forget_sessions(district, logs, BATCH, now))
     await _all(lambda: identity.forget_accesses(district, logs, BATCH, now))
+    await _all(lambda: channels.seal_old_digests(district, BATCH))
+    await _all(lambda: media.erase_due(district, now, BATCH))
     await sensing.drop_days(district, timedelta(days=_periods.reading_days), now)
 
 

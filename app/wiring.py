@@ -30,7 +30,7 @@ from grid.events import CellsEnded
 from media import api as media_api
 from media import commands as media
 from media import configuration as media_configuration
-from media import upload_commands
+from media import erasure_commands, upload_commands
 from media.events import EvidenceStored
 from scoring.teams import api as scoring_api
 from scoring.teams import commands as scoring
@@ -135,6 +135,7 @@ SCHEDULES: dict[str, tuple[timedelta, Job]] = {
     "identity.tidy": (timedelta(hours=1), identity.tidy),
     "answers.tidy": (timedelta(hours=1), answers.tidy),
     "media.sweep": (timedelta(minutes=10), upload_commands.sweep),
+    "media.erase": (timedelta(minutes=10), erasure_commands.run),
     "cases.claims": (timedelta(hours=1), claim_commands.tidy),
     "cases.sweep": (timedelta(minutes=1), sweeping.sweep),
     "cases.calendar": (timedelta(minutes=5), sweeping.recompute),

@@ -1,6 +1,7 @@
 """What can be done with evidence: declare it with the work, look into its bytes, hand out links to it."""
 
 import asyncio
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime
@@ -66,7 +67,8 @@ async def declare(
 
 async def check_stored(event: EvidenceStored, now: datetime) -> None:
     """Subscriber of EvidenceStored: look into the bytes that came. Slow: best called outside a transaction."""
-    await check(event.district, event.evidence_id, now)
+    with contextlib.suppress(EvidenceNotFound):  # erased since
+        await check(event.district, event.evidence_id, now)
 
 
 async def check(district: str, evidence_id: UUID, now: datetime) -> Evidence:
@@ -84,9 +86,9 @@ async def check(district: str, evidence_id: UUID, now: datetime) -> Evidence:
     if found is None:
         found, made = await _inspect(district, evidence.sha256)
     async with db.transaction(district):
+        evidence = await _one(evidence_id, lock=True)
         if file.inspection is None:
             await _save_inspection(evidence.sha256, found, made, now)
-        evidence = await _one(evidence_id, lock=True)
         judged = rules.checked(evidence, await _judge(evidence, found), now)
         if judged is evidence:
             return evidence

@@ -21,7 +21,7 @@ def begin(path: Path) -> None:
     """Make an empty partial file that survives a power cut."""
     _make_folder(path.parent)
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def where(root: Path, district: str, sha256: str) -> Path:
@@ -44,7 +44,7 @@ def keep(root: Path, district: str, source: Path, sha256: str) -> Path:
         shutil.copyfile(source, half)
         _sync(half)
         half.replace(target)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     return target
 
 
@@ -58,7 +58,7 @@ def put(root: Path, district: str, content: bytes) -> str:
         half.write_bytes(content)
         _sync(half)
         half.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     return sha256
 
 
@@ -82,7 +82,7 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
 def _sync(path: Path) -> None:
@@ -93,5 +93,6 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk."""
     _sync(folder)

@@ -70,3 +70,12 @@ class EvidenceRow(Table, tablename="evidence"):
     stored_at = Timestamptz(null=True, default=None)
     checked_at = Timestamptz(null=True, default=None)
     verdict = JSONB(null=True, default=None)
+
+
+class MediaErasureRow(Table, tablename="media_erasure"):
+    """What is to be taken away: of a person, a content nobody refers to, an upload broken off."""
+
+    id = UUID(primary_key=True, default=None)
+    kind = Text(default=None)
+    name = Text(default=None)
+    asked_at = Timestamptz(default=None)

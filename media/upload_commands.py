@@ -130,8 +130,6 @@ async def finish(actor: Actor, upload: Upload, now: datetime) -> None:
         return
     sha256 = await asyncio.to_thread(storage.digest, path)
     good = upload.sha256 in (None, sha256)
-    if good:
-        await asyncio.to_thread(storage.keep, chosen().root, actor.district, path, sha256)
     async with db.transaction(actor.district):
         current = await store.upload(upload.id, actor.id, lock=True)
         if current is None or current.ended_at is not None:
@@ -139,6 +137,8 @@ async def finish(actor: Actor, upload: Upload, now: datetime) -> None:
         await store.end_upload(upload.id, "completed" if good else "refused", sha256 if good else None, now)
         if good:
             await store.lock_contents([sha256])
+            # under the lock: an erasure of the same content is over, or will see this upload
+            await asyncio.to_thread(storage.keep, chosen().root, actor.district, path, sha256)
             await store.add_file(new_id(), sha256, upload.length, now)
             await hand_over(actor.district, await store.lock_awaiting(sha256, actor.id), now)
     path.unlink(missing_ok=True)

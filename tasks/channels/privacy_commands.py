@@ -18,12 +18,18 @@ from app.kernel import db, outbox
 from app.kernel.actor import Actor
 from app.kernel.ids import new_id
 from app.kernel.problem import NotPermitted
+from media import erasure_commands as media
 from media import facts as media_facts
 from tasks.cases import privacy_commands as cases
 from tasks.cases.privacy_commands import Reported
+from tasks.channels import push_store
 from tasks.channels.events import CitizenErased
 
-_SEALED = (Sealed("webhook", ("secret",)), Sealed("case_import_row", ("sealed",)))
+_SEALED = (
+    Sealed("webhook", ("secret",)),
+    Sealed("case_import_row", ("sealed",)),
+    Sealed("push_record", ("sealed",)),
+)
 
 
 class Photo(Struct, frozen=True, kw_only=True):
@@ -45,23 +51,35 @@ class Export(Struct, frozen=True, kw_only=True):
 
 
 class Erasure(Struct, frozen=True, kw_only=True):
-    """What was erased: the contacts and words in so many requests, so many later texts; all sessions have ended."""
+    """What was erased: the contacts and words in so many requests, so many later texts; all sessions have ended.
+
+    Of the photos `held` stay until a legal hold on them is lifted; the bytes of the others go within minutes.
+    """
 
     erased_at: datetime
     requests: int
     texts: int
+    photos: int
+    held: int
 
 
 async def stale(district: str) -> int:
-    """Return how many secrets of webhooks and waiting rows of files an older key or algorithm sealed."""
+    """Return how many secrets of webhooks, waiting rows of files and digests an older key or none sealed."""
     async with db.transaction(district):
-        return await resealing.stale(_SEALED)
+        return await resealing.stale(_SEALED) + await push_store.unsealed()
 
 
 async def reseal(district: str, limit: int) -> int:
     """Seal up to `limit` of them under the present key and return how many."""
     async with db.transaction(district):
-        return await resealing.reseal(_SEALED, limit)
+        sealed = await push_store.seal_old(limit)
+        return sealed + await resealing.reseal(_SEALED, limit - sealed)
+
+
+async def seal_old_digests(district: str, limit: int) -> int:
+    """Seal up to `limit` bare digests of pushed records, as earlier versions wrote them; return how many."""
+    async with db.transaction(district):
+        return await push_store.seal_old(limit)
 
 
 async def export(actor: Actor, now: datetime) -> Export:
@@ -84,8 +102,9 @@ async def export(actor: Actor, now: datetime) -> Export:
 
 
 async def erase(actor: Actor, now: datetime) -> Erasure:
-    """Erase contact, words and openid of the citizen who asks and end their sessions; NotPermitted for whoever is none.
+    """Erase contact, words, photos and openid of the citizen who asks and end their sessions.
 
+    NotPermitted for whoever is none.
     The requests stay as cases without their words, and so does their trace, which holds salted hashes only. Answers
     kept for repeated requests are gone within a day.
     """
@@ -94,7 +113,8 @@ async def erase(actor: Actor, now: datetime) -> Erasure:
         if actor.kind != "citizen" or not await identity.erase_citizen(actor.id, now):
             raise NotPermitted(action="personal.erase")
         gone = await cases.erase_reporter(actor)
+        photos = await media.erase_person(actor.id, now)
         await outbox.emit(CitizenErased(id=new_id(), at=now, actor=actor.id, citizen=actor.id))
         await identity.log_own(actor, "personal.erase", now)
     identity.forget_known()
-    return Erasure(erased_at=now, requests=gone.cases, texts=gone.texts)
+    return Erasure(erased_at=now, requests=gone.cases, texts=gone.texts, photos=photos.pieces, held=photos.held)

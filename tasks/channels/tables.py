@@ -90,7 +90,7 @@ class SourceVersionRow(Table, tablename="source_version"):
 
 
 class PushRecordRow(Table, tablename="push_record"):
-    """A record that came, the case it became, and a digest of each of its fields: what changed is seen by them."""
+    """A record that came, the case it became, and sealed digests of its fields: what changed is seen by them."""
 
     id = UUID(primary_key=True, default=None)
     source = Text(default=None)
@@ -98,6 +98,7 @@ class PushRecordRow(Table, tablename="push_record"):
     case_id = UUID(default=None)
     number = Text(default=None)
     digests = JSONB(default=None)
+    sealed = Text(null=True, default=None)
     at = Timestamptz(default=None)
     changed_at = Timestamptz(default=None)
 

@@ -1,10 +1,20 @@
 """A citizen gets everything held about them, and has it erased; nobody else's is touched, and the trace holds."""
 
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
 import httpx
 
-from app.kernel import db
+from app import wiring
+from app.kernel import clock, db
 from app.kernel.actor import Role
+from app.kernel.ids import new_id
+from media import configuration, one_shot, storage
 from tasks.cases import trail
+from tests.media import photos
 from tests.tools import people
 
 SENT = {"text": "小区门口积水", "address": "演示路8号", "name": "演示王某", "phone": "13800001234"}
@@ -60,6 +70,40 @@ async def test_after_erasure_no_word_of_the_citizen_is_left_but_the_case_and_its
     noted = await db.fetch("select actor from access_log where action = 'personal.erase'")
     assert [row[0] for row in noted] == [wang.actor.id]
     assert await db.fetchval("select count(*) from outbox where type = 'CitizenErased'") == 1
+
+
+async def test_with_the_words_go_the_photos_and_their_bytes(
+    district: str, http: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    before = configuration.current()
+    configuration.configure((tmp_path / "media").as_uri(), bytes(32))
+    try:
+        wang = await people.sign_in_citizen(district)
+        content = photos.jpeg()
+        sha256 = hashlib.sha256(content).hexdigest()
+        photo: dict[str, Any] = {
+            "id": str(new_id()),
+            "sha256": sha256,
+            "size": len(content),
+            "media_type": "image/jpeg",
+        }
+        sent = SENT | {"photos": [photo | {"media_type": "image/jpeg"}]}
+        made = await http.post("/v1/citizen/requests", json=sent, headers=wang.headers)
+        assert made.status_code == 201, made.text
+        await one_shot.bring(wang.actor, UUID(photo["id"]), _once(content), clock.now())
+        kept = storage.where(tmp_path / "media", district, sha256)
+        assert kept.exists()
+        answer = await http.post("/v1/citizen/erase", headers=wang.headers)
+        assert (answer.json()["photos"], answer.json()["held"]) == (1, 0)
+        assert await db.fetchval("select count(*) from evidence") == 0
+        await wiring.SCHEDULES["media.erase"][1](district, clock.now())
+        assert not kept.exists()
+    finally:
+        configuration.restore(before)
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def test_only_citizens_have_data_to_hand_out_and_erase(district: str, http: httpx.AsyncClient) -> None:

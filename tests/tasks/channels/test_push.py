@@ -8,11 +8,13 @@ import httpx
 import msgspec
 import pytest
 
+from app.identity import cipher
 from app.identity import commands as identity
 from app.identity.keys import NewKey
 from app.kernel import clock, db
 from app.kernel.actor import Role
 from media import configuration
+from tasks.channels import privacy_commands
 from tests.tasks.cases import stage, town
 from tests.tools import people
 from tests.tools.signing import Signed, signed
@@ -281,3 +283,24 @@ async def test_contacts_are_sealed(district: str, http: httpx.AsyncClient) -> No
         rows = await db.fetch(f"select to_jsonb(t)::text as row from {table} t")
         assert not any("13900000000" in row["row"] for row in rows), table
     assert "13900000000" not in json.dumps(answer.json())
+
+
+async def test_digests_of_what_came_are_sealed_and_bare_ones_of_earlier_versions_still_compared(
+    district: str, http: httpx.AsyncClient
+) -> None:
+    """A phone number has so few values that its bare digest gives it away."""
+    await town.build()
+    machine = await key(district)
+    await push(http, machine, record(1))
+    row = await db.fetchrow("select digests, sealed from push_record")
+    assert row is not None
+    assert row["digests"] == {}
+    bare = json.loads(cipher.open_(row["sealed"]))
+    assert {"title", "text"} & set(bare)
+    assert not [digest for digest in bare.values() if digest in row["sealed"]]
+    await db.execute("update push_record set digests = $1, sealed = null", bare)
+    assert await privacy_commands.stale(district) == 1
+    assert (await push(http, machine, record(1))).json()["unchanged"] == 1
+    assert await privacy_commands.seal_old_digests(district, 10) == 1
+    assert (await privacy_commands.stale(district), await privacy_commands.seal_old_digests(district, 10)) == (0, 0)
+    assert (await push(http, machine, record(1))).json()["unchanged"] == 1
