@@ -72,7 +72,7 @@ def turn(leg: Leg, case: Case, now: datetime, directory: Directory) -> Fact:
     reworks = leg.reworks + (1 if leg.state is LegState.RECALLED and leg.submitted_at else 0)
     kind = "assistance" if leg.kind is LegKind.ASSIST else "case"
     more: dict[str, Any] = {"reworks": reworks, "deferred": bool(leg.extensions or leg.pauses or case.pauses)}
-    if case.rating is not None:
+    if case.rating is not None and leg.submitted_at is not None:
         more |= {"answered": True, "satisfied": bool(case.satisfied)}
     return _leg_fact(
         kind,

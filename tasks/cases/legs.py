@@ -247,6 +247,8 @@ def submit(s: Situation, order: o.Submit, step: LegStep) -> Change:
             verify_due=s.due_of("verify") if step.case is State.HANDLED else None,
             call_back_due=s.due_of("call_back") if step.case is State.CALLING_BACK else None,
             closed_at=s.now if step.case is State.CLOSED else None,
+            rating=None,  # an answer to the handling before is none to this one
+            satisfied=None,
         )
     said = {"outcome": order.outcome, "evidence": [str(e.id) for e in order.evidence]}
     changed: dict[str, Any] = {

@@ -11,7 +11,7 @@ from app.kernel.ids import new_id
 from tasks.cases import commands, intake, queries
 from tasks.cases import orders as o
 from tasks.cases.intake import Reporter
-from tasks.cases.model import LegKind, LegState, Pending, State
+from tasks.cases.model import LegKind, LegState, State
 from tasks.cases.problems import OrganisationUnknown, RoleNotPermitted, TransitionRefused
 from tests.tasks.cases import stage
 from tests.tasks.cases.steps import NOW, facts, opened, play, report
@@ -101,16 +101,6 @@ def test_nothing_is_returned_once_work_was_recorded_on_a_leg_below_it(kind: LegK
         commands.decide(from_town, o.Return(leg=root.id, reason="不归我们"))
     idle = replace(from_town, legs=(root, inner, replace(worked, worked=False)))
     assert commands.decide(idle, o.Return(leg=root.id, reason="不归我们"))[2].case.state is State.ACCEPTED
-
-
-def test_a_return_stays_possible_after_a_grant():
-    case = stage.case(State.HANDLING)
-    waiting = Pending("extension", "1 work_day", None)
-    root = stage.leg(case, stage.TOWN_CENTRE, LegState.SIGNED, pending=waiting)
-    s = stage.situation(case, root, actor=CENTRE)
-    granted = commands.decide(s, o.Grant())[2].legs
-    returned = commands.decide(replace(s, legs=granted, actor=TOWN), o.Return(reason="不归我们"))[2]
-    assert returned.case.state is State.ACCEPTED
 
 
 # ---- inspections

@@ -1,5 +1,6 @@
 """Every row of the two tables leads where it says; who may give a command is in `test_who_may`."""
 
+import ast
 import csv
 from collections.abc import Iterator
 from datetime import timedelta
@@ -234,3 +235,16 @@ def test_a_leg_that_ended_under_supervision_is_still_offered_to_be_released(stat
     released = decide(s, o.Release())[2]
     assert (released.legs[0].supervised_at, released.legs[0].state) == (None, state)
     assert not any("leg" in each for each in lifecycle.possible(replace(s, legs=released.legs)))
+
+
+def test_no_code_but_the_tables_sets_a_state():
+    """Only opening writes first rows; elsewhere a state comes out of a row of the tables."""
+    package = Path(lifecycle.__file__).parent
+    trees = {path.name: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(package.glob("*.py"))}
+    named = [
+        f"{name}:{node.value.lineno}"
+        for name, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword) and node.arg == "state" and "State." in ast.unparse(node.value)
+    ]
+    assert {each.partition(":")[0] for each in named} == {"opening.py"}
