@@ -256,9 +256,9 @@ class Recompute(Order, frozen=True, kw_only=True):
 
 
 class Remind(Order, frozen=True, kw_only=True):
-    """提醒核查: whoever has to verify is late."""
+    """提醒: the time to verify or to call back is nearly, or over."""
 
-    past, words = "reminded", ("提醒核查", "remind the verifier")
+    past, words = "reminded", ("提醒核查或回访", "remind of verifying or calling back")
 
 
 class Add(Order, frozen=True, kw_only=True):

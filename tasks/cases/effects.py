@@ -203,8 +203,9 @@ def signal(s: Situation, order: o.Signal, step: CaseStep) -> Change:
 
 
 def remind(s: Situation, _: o.Remind, step: CaseStep) -> Change:
-    """The time to verify is over; every working morning again."""
-    return Change(case=moved(s, step, reminded_until=s.now), body={"verify_due": l.text_of(s.case.verify_due)})
+    """The time to verify or to call back is three quarters used, or over."""
+    due = "verify_due" if s.case.state is State.HANDLED else "call_back_due"
+    return Change(case=moved(s, step, reminded_until=s.now), body={due: l.text_of(getattr(s.case, due))})
 
 
 EFFECTS: dict[type[o.Order], Callable[[Situation, Any, Any], Change]] = {
@@ -231,7 +232,7 @@ def decide(s: Situation, order: o.Order) -> tuple[Situation, CaseStep | LegStep,
     aimed = aim(s, order)
     step = choose(aimed, order)
     change = EFFECTS[type(order)](aimed, order, step)
-    wake_at = supervision.wake_at(change.case, s.calendar)
+    wake_at = supervision.wake_at(change.case, s.found.item or s.item, s.calendar)
     looked_at = s.case.looked_at or (s.now if s.actor.kind == "staff" else None)
     case = replace(change.case, version=s.case.version + 1, wake_at=wake_at, looked_at=looked_at)
     there = replace(s, case=case, item=s.found.item or s.item)  # an amended item has a ladder of its own

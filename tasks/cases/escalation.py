@@ -8,8 +8,12 @@ from msgspec import Struct
 
 from tasks.cases.deadlines import Limit, parse_limit
 
-CLOCKS = ("sign", "arrive", "handle", "stage", "request")
-"""The clocks of a leg that a rung can hang on: every named stage has its own; `request` is an application waiting."""
+CLOCKS = ("sign", "arrive", "handle", "stage", "total", "request")
+"""The clocks of a leg that a rung can hang on: every named stage has its own, `total` is the case's as its leads see
+
+it, `request` is an application waiting. To verify and to call back are the case's own times (`supervision.wake_at`).
+"""
+_LIMITS = ("sign", "arrive", "stage", "handle", "total")
 WHOM = ("organisation", "handler", "superior", "assigner", "desk", "town", "centre")
 """Whom a rung reaches: whose turn it is, the person who handles it, the organisation above, who gave the turn, the
 
@@ -50,14 +54,7 @@ class When(Struct, frozen=True, kw_only=True):
 
 
 LADDER = (
-    Escalation("sign 75%", "organisation", "urge"),
-    Escalation("sign due", "organisation", "urge"),
-    Escalation("arrive due", "organisation", "urge"),
-    Escalation("stage 75%", "organisation", "urge"),
-    Escalation("stage due", "organisation", "urge"),
-    Escalation("handle 75%", "organisation", "urge"),
-    Escalation("handle due", "organisation", "urge"),
-    Escalation("handle daily", "organisation", "urge"),
+    *(Escalation(f"{clock} {when}", "organisation", "urge") for clock in _LIMITS for when in ("75%", "due", "daily")),
     Escalation("handle due + 3 work_day", "organisation", "supervise:1"),
     Escalation("urged 3", "organisation", "supervise:1"),
     Escalation("request due", "assigner", "notify"),

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from tasks.cases import orders as o
+from tasks.cases import supervision
 from tasks.cases.model import ENDED, LegKind
 from tasks.cases.situation import Situation
 
@@ -210,9 +211,9 @@ def _higher(s: Situation, order: o.Supervise | None) -> bool:
 
 NOT_SUPERVISED = Guard(_higher, ("已在同级或更高级别督办", "supervised already, at this level or a higher one"))
 SUPERVISED = Guard(lambda s, _: s.leg is not None and s.leg.supervised_at is not None, ("没有督办", "not supervised"))
-VERIFY_LATE = Guard(
-    lambda s, _: s.case.verify_due is not None and s.now >= s.case.verify_due,
-    ("核查期限未到", "the time to verify is not over"),
+REMINDS = Guard(
+    lambda s, _: (at := supervision.wake_at(s.case, s.item, s.calendar)) is not None and at <= s.now,
+    ("还没有到提醒的时间", "it is not time to remind yet"),
 )
 ONCE = Guard(lambda s, _: not s.case.appealed, ("只能申诉一次", "a rejection can be appealed once"))
 _CLOSE_WORDS = ("尚有子事件未结，或感知信号未解除", "a child case is open, or the signal still fires")

@@ -116,7 +116,7 @@ CASE_STEPS: tuple[CaseStep, ...] = (  # the first row whose guard holds counts
     *(CaseStep(state, o.Split, state, _DESKS) for state in OPEN_STATES),
     *(CaseStep(state, o.Signal, state, _SYSTEM) for state in OPEN_STATES),
     *(CaseStep(state, o.Recompute, state, _SYSTEM) for state in OPEN_STATES),
-    CaseStep(_S.HANDLED, o.Remind, _S.HANDLED, _SYSTEM, g.VERIFY_LATE),
+    *(CaseStep(state, o.Remind, state, _SYSTEM, g.REMINDS) for state in (_S.HANDLED, _S.CALLING_BACK)),
     *(CaseStep(state, o.TakeIn, state, _SYSTEM) for state in OPEN_STATES),
 )
 

@@ -205,7 +205,7 @@ class Case(Struct, frozen=True, kw_only=True):
     limits: dict[str, str] = {}
     """Clocks that the routing rule set instead of the item's: clock → limit."""
     reminded_until: datetime | None = None
-    """Up to here whoever has to verify was reminded."""
+    """Up to here whoever has to verify or to call back was reminded."""
     due_at: datetime | None = None
     """The nearest due of what is still to be handled: lists are ordered by it."""
     wake_at: datetime | None = None

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from app.kernel.clock import SHANGHAI
 from grid.organisations import Directory, Kind
 from tasks.cases import orders as o
+from tasks.cases.catalogue import Item
 from tasks.cases.deadlines import Calendar, Span, Unit, due, parse_limit, part_of
 from tasks.cases.escalation import Escalation, When, parse_when
 from tasks.cases.model import Case, Leg, LegKind, LegState, State
@@ -69,6 +70,9 @@ def running(s: Situation, leg: Leg) -> dict[str, list[Running]]:
         found["arrive"] = [Running("arrive", start, leg.arrive_due, _unit(limits.arrive))]
     if leg.handle_due is not None:
         found["handle"] = [Running("handle", start, leg.handle_due, _unit(leg.handle_limit))]
+    if s.case.total_due is not None and leg.kind is not LegKind.ASSIST:
+        begun = s.case.clock_from or leg.assigned_at
+        found["total"] = [Running("total", begun, s.case.total_due, _unit(limits.total))]
     found["stage"] = [
         Running(f"stage {each.name}", start, each.due, _unit(each.limit)) for each in leg.stages if not each.done_at
     ]
@@ -177,13 +181,38 @@ def released(s: Situation, leg: Leg) -> tuple[str, ...]:
     return climbed(s, replace(leg, supervision_level=None), "supervise")
 
 
-def wake_at(case: Case, calendar: Calendar) -> datetime | None:
-    """Return when the sweep has something to do with the case itself: verify late, call-back over, suspension over."""
-    if case.state is State.HANDLED and case.verify_due is not None:
-        past = case.reminded_until
-        return case.verify_due if past is None or past < case.verify_due else morning(past, calendar)
+SHARE = 0.75
+"""The part of a limit after which who has to verify or to call back is reminded."""
+
+
+def _reminders(case: Case, item: Item, calendar: Calendar) -> Iterator[datetime]:
+    """Yield when the desk is reminded of what the case itself waits for: at three quarters, at its due."""
+    limits = clocks_of(item, case)
+    since, until, limit = case.verifier_at or case.handled_at, case.verify_due, limits.verify
     if case.state is State.CALLING_BACK:
-        return case.call_back_due
+        since, until, limit = case.verified_at or case.handled_at, case.call_back_due, limits.call_back
+    if until is None:
+        return
+    if since is not None and since < until:
+        at = part_of(since, until, SHARE, _unit(limit), calendar, case.pauses)
+        if case.reminded_until is None or case.reminded_until < at:
+            yield min(at, until)
+    yield until
+
+
+def wake_at(case: Case, item: Item, calendar: Calendar) -> datetime | None:
+    """Return when the sweep has something to do with the case itself.
+
+    To verify is reminded of at three quarters of its time, at its due and every working morning after it; to call
+    back at three quarters, and at its end the case closes; a suspension ends.
+    """
+    past = case.reminded_until
+    if case.state is State.HANDLED and case.verify_due is not None:
+        if past is not None and past >= case.verify_due:
+            return morning(past, calendar)
+        return next(_reminders(case, item, calendar), None)
+    if case.state is State.CALLING_BACK:
+        return next(_reminders(case, item, calendar), None)
     return case.resume_at if case.state is State.SUSPENDED else None
 
 

@@ -1,8 +1,12 @@
 """The sweep: climbs the ladders, closes calls nobody answered, resumes, reminds, reckons again; safe to repeat."""
 
+import logging
 from collections.abc import AsyncIterator
 from datetime import datetime
 from uuid import UUID
+
+import asyncpg
+from prometheus_client import Counter
 
 from app.kernel import db, outbox
 from app.kernel.actor import Actor, system
@@ -18,6 +22,9 @@ from tasks.cases.situation import Situation
 from tasks.cases.supervision import Rung
 from tasks.cases.supervision_store import Due
 
+logger = logging.getLogger("zjw.cases.sweep")
+
+FAILURES = Counter("zjw_sweep_failures_total", "Legs and cases the sweep could not deal with", ("error",))
 BATCH = 500
 _MOST_ROUNDS = 3
 """An urging may reach one more rung (`urged 3`), and that one another; then it is the next sweep's turn."""
@@ -26,19 +33,31 @@ _MOST_ROUNDS = 3
 async def sweep(district: str, now: datetime, batch: int = BATCH) -> int:
     """Do what is due at `now` in a district and return how many legs and cases had something done to them.
 
-    Each is taken in a transaction of its own and looked at again under its case's lock, so two workers, or a second
-    run, urge once; after an outage one step stands for all of its kind that were missed. What cannot be done yet (a
-    call-back that waits for a child) keeps nobody else waiting.
+    Each is taken in a transaction of its own, all of it or nothing, and looked at again under its case's lock, so two
+    workers, or a second run, urge once; after an outage one step stands for all of its kind that were missed. What
+    cannot be done yet (a call-back that waits for a child), or fails, keeps nobody else waiting.
     """
     actor = system(district, "sweep")
     made = 0
     async for due in _all_due(district, now, batch):
-        async with db.transaction(district):
-            try:
-                made += await (_climb(due, actor, now) if due.leg else _wake(due.case, actor, now))
-            except TransitionRefused:
-                continue  # somebody was faster, or a child is still open: the next sweep looks again
+        made += await _one(district, due, actor, now)
     return made
+
+
+async def _one(district: str, due: Due, actor: Actor, now: datetime) -> bool:
+    """Do what is due of one leg or case, all of it or nothing; what fails is logged and counted and stops no other."""
+    try:
+        async with db.transaction(district):
+            return await (_climb(due, actor, now) if due.leg else _wake(due.case, actor, now))
+    except TransitionRefused:
+        return False  # somebody was faster, or a child is still open: the next sweep looks again
+    except Exception as error:
+        if isinstance(error, OSError | asyncpg.InterfaceError | asyncpg.PostgresConnectionError):
+            raise  # the schedule runs again when the database is back
+        FAILURES.labels(type(error).__name__).inc()
+        # ids and the kind of error alone: a message may quote the row
+        logger.error("sweep of case %s failed: %s", due.case, type(error).__name__)
+        return False
 
 
 async def _all_due(district: str, now: datetime, batch: int) -> AsyncIterator[Due]:
@@ -114,10 +133,11 @@ async def _situation(case_id: UUID, actor: Actor, now: datetime) -> tuple[Situat
 
 async def _wake(case_id: UUID, actor: Actor, now: datetime) -> bool:
     s, directory = await _situation(case_id, actor, now)
-    at = supervision.wake_at(s.case, s.calendar)
+    at = supervision.wake_at(s.case, s.item, s.calendar)
     if at is None or at > now:
         return False  # another worker was faster
-    if s.case.state is not State.HANDLED:
+    over = s.case.state is State.CALLING_BACK and s.case.call_back_due is not None and s.case.call_back_due <= now
+    if over or s.case.state is State.SUSPENDED:
         order = o.Resume() if s.case.state is State.SUSPENDED else o.CloseUnrated()
         await commands.carry_out(case_id, order, actor, now)
         return True
@@ -125,7 +145,8 @@ async def _wake(case_id: UUID, actor: Actor, now: datetime) -> bool:
     centre = directory.centre()
     told = (s.case.verifier or s.case.desk, None if centre is None else centre.id)
     recipients = tuple(dict.fromkeys(each for each in told if each is not None))
-    await outbox.emit(_event(s, None, f"verify {now.date().isoformat()}", "remind", recipients))
+    clock = "verify" if s.case.state is State.HANDLED else "call_back"
+    await outbox.emit(_event(s, None, f"{clock} {now.isoformat(timespec='minutes')}", "remind", recipients))
     return True
 
 

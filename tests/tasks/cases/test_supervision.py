@@ -68,6 +68,7 @@ def test_a_new_leg_is_urged_at_three_quarters_at_the_due_and_the_working_morning
     assert rungs(situation()) == {
         "sign 75%": local("2026-11-23T14:30"),  # 3 of 4 working hours from 10:00, over lunch
         "sign due": local("2026-11-23T15:30"),
+        "sign daily 2026-11-24": local("2026-11-24T09:00"),
         "handle 75%": local("2026-11-24T14:07:30"),  # of 13.5 working hours to Tuesday's close
         "handle due": local("2026-11-24T17:30"),
         "handle daily 2026-11-25": local("2026-11-25T09:00"),
@@ -98,6 +99,8 @@ def test_every_rung_is_climbed_once_day_by_day_and_three_urgings_bring_supervisi
         "23T14:30",
         "23T14:31",
         "23T15:30",
+        "24T09:00",
+        "24T14:07:30",
         "24T17:30",
         "24T17:31",
         "25T09:00",
@@ -107,9 +110,11 @@ def test_every_rung_is_climbed_once_day_by_day_and_three_urgings_bring_supervisi
         s, done = climb(s, local(f"2026-11-{at}"))
         if done:
             told.append((at, done))
-    assert [at for at, _ in told] == ["23T14:30", "23T15:30", "24T17:30", "25T09:00", "26T09:00"]
-    assert sum(done.count("Urge") for _, done in told) == 5
-    assert [at for at, done in told if "Supervise" in done] == ["24T17:30"]  # the third urging
+    assert [at for at, _ in told] == [
+        "23T14:30", "23T15:30", "24T09:00", "24T14:07:30", "24T17:30", "25T09:00", "26T09:00",
+    ]  # fmt: skip
+    assert sum(done.count("Urge") for _, done in told) == 7
+    assert [at for at, done in told if "Supervise" in done] == ["24T09:00"]  # the third urging
 
 
 def test_after_an_outage_one_urging_stands_for_all_that_were_missed():
@@ -160,13 +165,33 @@ def test_arrival_stages_and_applications_have_clocks_of_their_own():
     found = rungs(
         situation(state=LegState.SIGNED, arrive_due=local("2026-11-23T11:00"), stages=stages, pending=pending)
     )
+    assert found["arrive 75%"] == local("2026-11-23T10:45")  # day and night
     assert found["arrive due"] == local("2026-11-23T11:00")
+    assert found["arrive daily 2026-11-24"] == local("2026-11-24T09:00")
+    assert found["stage 停工 daily 2026-11-24"] == local("2026-11-24T09:00")
     assert found["stage 停工 75%"] == local("2026-11-23T14:30")
     assert found["stage 停工 due"] == local("2026-11-23T15:30")
     assert not any("处罚" in step for step in found)  # reached
     assert [at for step, at in found.items() if step.startswith("request")] == [local("2026-11-24T17:30")]
     there = rungs(situation(state=LegState.SIGNED, arrive_due=local("2026-11-23T11:00"), arrived_at=stage.NOW))
     assert "arrive due" not in there
+
+
+@pytest.mark.parametrize("clock", ["sign", "arrive", "stage", "handle", "total"])
+def test_each_limit_of_a_leg_is_urged_at_three_quarters_at_the_due_and_daily(clock: str):
+    """The rule of cases.md §5 holds for every clock; of the total the leads are reminded, not who assists."""
+    moments = {rung.when for rung in escalation.LADDER if (rung.whom, rung.what) == ("organisation", "urge")}
+    assert {f"{clock} 75%", f"{clock} due", f"{clock} daily"} <= moments
+
+
+def test_the_total_of_a_case_runs_from_its_acceptance_and_for_its_leads_alone():
+    s = situation()
+    total = replace(s.case, clock_from=local("2026-11-23T08:00"), total_due=local("2026-11-23T16:00"))
+    found = rungs(replace(s, case=total))
+    assert (found["total 75%"], found["total due"]) == (local("2026-11-23T14:30"), local("2026-11-23T16:00"))
+    assert s.leg is not None
+    assisting = replace(s.leg, kind=LegKind.ASSIST)
+    assert not any(step.startswith("total") for step in rungs(replace(s, case=total, leg=assisting)))
 
 
 @pytest.mark.parametrize(
@@ -183,13 +208,27 @@ def test_a_rung_reaches_whom_it_names(whom: str, expected: object):
     assert supervision.recipient(whom, stage.situation(case, leg), leg, stage.DIRECTORY) == expected
 
 
-def test_a_late_verification_wakes_the_sweep_at_its_due_and_every_working_morning():
+def test_a_verification_wakes_the_sweep_at_three_quarters_at_its_due_and_every_working_morning():
     calendar = stage.situation(stage.case()).calendar
-    friday = local("2026-11-27T17:30")
-    case = stage.case(State.HANDLED, verify_due=friday)
-    assert supervision.wake_at(case, calendar) == friday
-    assert supervision.wake_at(replace(case, reminded_until=friday), calendar) == local("2026-11-30T09:00")
-    assert supervision.wake_at(replace(case, state=State.CLOSED), calendar) is None
+    begun, friday = local("2026-11-26T17:30"), local("2026-11-27T17:30")
+    case = stage.case(State.HANDLED, handled_at=begun, verify_due=friday)
+    nearly = local("2026-11-27T15:37:30")  # three quarters of Friday's seven and a half hours
+    assert supervision.wake_at(case, stage.item(), calendar) == nearly
+    assert supervision.wake_at(replace(case, reminded_until=nearly), stage.item(), calendar) == friday
+    monday = local("2026-11-30T09:00")
+    assert supervision.wake_at(replace(case, reminded_until=friday), stage.item(), calendar) == monday
+    assert supervision.wake_at(replace(case, state=State.CLOSED), stage.item(), calendar) is None
+
+
+def test_a_call_back_wakes_the_sweep_at_three_quarters_and_at_its_end():
+    calendar = stage.situation(stage.case()).calendar
+    begun, until = local("2026-11-23T00:00"), local("2026-11-27T00:00")
+    limits = {severity: replace(each, call_back="4 calendar_day") for severity, each in stage.item().limits.items()}
+    item = stage.item(limits=limits)
+    case = stage.case(State.CALLING_BACK, verified_at=begun, call_back_due=until)
+    nearly = local("2026-11-26T00:00")
+    assert supervision.wake_at(case, item, calendar) == nearly
+    assert supervision.wake_at(replace(case, reminded_until=nearly), item, calendar) == until
 
 
 def test_a_part_of_an_extended_limit_is_a_part_of_all_of_its_working_time():

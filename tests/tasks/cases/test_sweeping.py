@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from app.kernel import db
 from app.kernel.ids import new_id
@@ -57,6 +58,10 @@ async def handled(**changes: Any) -> Case:
         case, (stage.TOWN_CLERK, o.Sign()), (stage.TOWN_CLERK, o.Submit(result="好了", evidence=(stage.photo(),)))
     )
     return case
+
+
+def failures() -> float:
+    return REGISTRY.get_sample_value("zjw_sweep_failures_total", {"error": "KeyError"}) or 0
 
 
 async def escalated() -> list[LegEscalated]:
@@ -145,18 +150,61 @@ async def test_who_decides_on_an_application_is_reminded_once(place: str):
     assert (await steps(case)).count("notified") == 1
 
 
+async def test_one_leg_that_cannot_be_swept_ends_no_other_and_is_counted(
+    real_place: str, caplog: pytest.LogCaptureFixture
+):
+    async with db.transaction(real_place):
+        poison = await opened(description="坏的")
+        behind = await opened(description="后面的")
+        await db.execute("update cases set item_version = 99 where id = $1", poison.id)
+        await db.execute("update case_leg set next_urge_at = $2 where case_id = $1", poison.id, NOW)
+    before = failures()
+    assert await sweeping.sweep(real_place, NOW + 3 * DAY, batch=1) == 1
+    async with db.transaction(real_place):
+        assert "urged" in await steps(behind)
+        assert "urged" not in await steps(poison)
+    assert failures() == before + 1
+    assert str(poison.id) in caplog.text
+    assert "坏的" not in caplog.text
+
+
+async def test_a_rung_whose_second_order_fails_leaves_nothing_of_the_first(real_place: str):
+    """After ten days a leg is urged and supervised: if the supervision cannot be written, it was not urged either."""
+    async with db.transaction(real_place):
+        case = await opened()
+        await db.execute("alter table case_leg add constraint refused check (supervision_level is null) not valid")
+    await sweeping.sweep(real_place, NOW + 10 * DAY)
+    async with db.transaction(real_place):
+        assert "urged" not in await steps(case)
+        await db.execute("alter table case_leg drop constraint refused")
+    assert await sweeping.sweep(real_place, NOW + 10 * DAY) == 1
+    async with db.transaction(real_place):
+        assert (await steps(case))[-2:] == ["urged", "supervised"]
+
+
 # ---- the case's own times
 
 
-async def test_a_late_verification_is_reminded_at_its_due_and_every_working_morning(place: str):
+async def test_a_verification_is_reminded_at_three_quarters_at_its_due_and_every_working_morning(place: str):
     case = await handled()
-    due = (await store.cases([case.id]))[0].verify_due
+    found = (await store.cases([case.id]))[0]
+    due, nearly = found.verify_due, found.wake_at
     assert due is not None
+    assert nearly is not None
+    assert nearly < due
     counts: list[int] = []
-    for moment in (due - timedelta(minutes=1), due, due + timedelta(minutes=1), due + DAY, due + DAY):
+    for moment in (
+        nearly - timedelta(minutes=1),
+        nearly,
+        due - timedelta(minutes=1),
+        due,
+        due + timedelta(minutes=1),
+        due + DAY,
+        due + DAY,
+    ):
         await sweeping.sweep(place, moment)
         counts.append((await steps(case)).count("reminded"))
-    assert counts == [0, 1, 1, 2, 2]
+    assert counts == [0, 1, 1, 2, 2, 3, 3]
 
 
 # ---- the calendar
@@ -191,7 +239,9 @@ async def test_what_is_provisional_says_so_until_the_year_is_imported(place: str
     assert await sweeping.recompute(place, NOW) == 1
     known = await queries.case(case.id, stage.CENTRE_CLERK, NOW)
     assert (known.provisional, known.legs[0].provisional) == (False, False)
-    assert known.legs[0].handle_due == view.legs[0].handle_due + DAY  # one working day less till then
+    before = view.legs[0].handle_due
+    assert before is not None
+    assert known.legs[0].handle_due == before + DAY  # one working day less till then
 
 
 async def test_a_calendar_written_on_an_old_one_or_with_faults_is_refused(place: str):
