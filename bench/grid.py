@@ -1,20 +1,23 @@
-"""Point → cell: one by one through PostGIS, a thousand in one statement, and in memory; all three must agree."""
+"""Point → cell: one by one through PostGIS, a thousand in one statement, and in memory; all three must agree. Tiles."""
 
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from math import asinh, pi, radians, tan
 
 from app.demo.district import places
 from app.demo.district.places import DISTRICT
 from app.kernel import db
+from app.kernel.actor import system
 from bench.figure import Figure
 from bench.platform import Context
 from bench.points import points_of
-from grid import commands, facts
+from grid import commands, facts, queries
 from grid.cells import CellIndex, Located, Point
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 BATCH = 1_000
+ZOOM = 14
 
 
 async def run(context: Context) -> list[Figure]:
@@ -41,6 +44,7 @@ async def run(context: Context) -> list[Figure]:
             bare = await _rate(_bare, points[:4_000])
             single, one_by_one = await _timed(_one_by_one, points[:4_000])
             batch, batched = await _timed(_batches, points[:50_000])
+            tiles = await _tiles(points[:400])
     finally:
         await db.stop()
     index = CellIndex(made.cells, made.boundaries[DISTRICT])
@@ -59,6 +63,7 @@ async def run(context: Context) -> list[Figure]:
         Figure(
             name="point → cell, 1,000 a statement", value=batch, unit="points/s", floor=single, floor_name="one by one"
         ),
+        Figure(name=f"tiles of cells at zoom {ZOOM}", value=tiles, unit="tiles/s", floor=bare, floor_name=floor),
         Figure(name="point → cell, in memory, single", value=memory_single, unit="points/s"),
         Figure(name="point → cell, in memory, all at once", value=memory, unit="points/s"),
     ]
@@ -79,6 +84,23 @@ async def _batches(points: list[Point]) -> list[Located]:
     for start in range(0, len(points), BATCH):
         found += await facts.locate(points[start : start + BATCH], NOW)
     return found
+
+
+async def _tiles(points: list[Point]) -> float:
+    """Tiles a second around points of the district, each cut and encoded anew."""
+    who = system(DISTRICT, "bench")
+    started = time.perf_counter()
+    sizes = [len((await queries.cell_tile(ZOOM, *_tile_at(point), who, NOW)).body) for point in points]
+    taken = time.perf_counter() - started
+    assert sum(size > 0 for size in sizes) > len(sizes) / 2
+    return len(points) / taken
+
+
+def _tile_at(point: Point) -> tuple[int, int]:
+    """Column and row of the tile that holds a point (web mercator)."""
+    lon, lat = point
+    x, y = (lon + 180) / 360, (1 - asinh(tan(radians(lat))) / pi) / 2
+    return int(x * 2**ZOOM), int(y * 2**ZOOM)
 
 
 Work = Callable[[list[Point]], Awaitable[list[Located]]]
