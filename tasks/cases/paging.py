@@ -39,13 +39,18 @@ from tasks.cases.listing import (
     visible,
 )
 
-RARE = 4_000
-"""Matches up to so many are fetched from the index of words, places or legs; what is more frequent is met soon."""
+RARE = 5_000
+"""Cases in a box up to so many are fetched from their index; where there are more, they are met soon anyway."""
+TURNS = 20_000
+"""Up to so many legs are put together before the cases are met; of more, each case's own are looked at."""
+GATHERED = 15_000
+"""So many cases with a text are fetched from the index of words, before they are looked for in order."""
 NEWEST = 1_000
 """So many of the newest cases tell whether a text is common."""
 
 _UNDATED = "c.id not in (select d.id from cases d where d.due_at is not null)"
 """No due, in words an index answers: looked up in the row it would cost a page for each leg of a department."""
+_NEWEST_FIRST = "c.received_at desc, c.id desc"
 _WALKED = "c.id, c.due_at, c.received_at, c.area, c.town, c.desk, c.reporter, c.lon, c.lat"
 """What readers and marks ask of a case, all of it in the indexes of what is due and what is open."""
 
@@ -174,7 +179,7 @@ async def _seen_by(where: Where, query: Query) -> str:
     turns = [each for each in found if each.table == LEGS]
     if turns:
         owners = [owner for each in turns for owner in each.organisations]
-        few = not owners or await _few("case_leg s", "s.organisation = any($1::uuid[])", owners)
+        few = not owners or await _few(TURNS, "case_leg s", "s.organisation = any($1::uuid[])", owners)
         held = "select s.case_id from case_leg s where " + " or ".join(f"({each.condition})" for each in turns)
         parts.append(f"c.id in ({held})" if few else f"exists (select from ({held}) s where s.case_id = c.id offset 0)")
     return "(" + " or ".join(parts) + ")" if parts else "false"
@@ -186,24 +191,50 @@ async def _seen_by(where: Where, query: Query) -> str:
 async def _by_age(query: Query, *, common: bool) -> list[dict[str, Any]]:
     """Return the newest; of a list by due those that have none."""
     asked, where = query.asked, Where()
-    add_filter(where, replace(asked, overdue=None) if query.by_due else asked, query.now)
+    if asked.text is not None and not is_number(asked.text) and not common:
+        gathered = await _gathered(query, asked.text)
+        if gathered is not None:
+            return gathered
+    rest = _add_age(where, query)
     few = False
     if asked.text is not None:
-        few = (
-            not common
-            and not is_number(asked.text)
-            and await _few(CASES, f"{GRAMS} @> $1::text[]", pairs_of(asked.text))
-        )
-        _add_words(where, asked.text, few=few)
+        _add_words(where, asked.text, few=False)
     if asked.box is not None:
-        few_here = await _few(CASES, "c.lon between $1 and $3 and c.lat between $2 and $4", *asked.box)
-        (where.conditions if few_here else where.late).append(inside(where, asked.box))
-        few = few or few_here
+        few = await _few(RARE, CASES, "c.lon between $1 and $3 and c.lat between $2 and $4", *asked.box)
+        (where.conditions if few else where.late).append(inside(where, asked.box))
+    source = _fetched(where, query, [*rest, *where.late]) if few else _united(where, query, rest)
+    return await _rows(source, where, _NEWEST_FIRST, query.limit)
+
+
+def _add_age(where: Where, query: Query) -> list[str]:
+    """Add filter and mark; return what is asked of the due beside."""
+    add_filter(where, replace(query.asked, overdue=None) if query.by_due else query.asked, query.now)
     if query.after is not None:
         where.add("(c.received_at, c.id) < ({}, {})", query.after.at, query.after.id)
-    rest = ["c.due_at is null"] if query.by_due else []
-    source = _fetched(where, query, rest) if few else _united(where, query, rest)
-    return await _rows(source, where, "c.received_at desc, c.id desc", query.limit)
+    return ["c.due_at is null"] if query.by_due else []
+
+
+async def _gathered(query: Query, text: str) -> list[dict[str, Any]] | None:
+    """Return the newest with a text through the index of words; None if more have it than are gathered."""
+    where = Where()
+    rest = _add_age(where, query)
+    _add_words(where, text, few=True)
+    if query.asked.box is not None:
+        where.conditions.append(inside(where, query.asked.box))
+    seen = await _seen_by(where, query)
+    met = f"select {_WALKED} from {CASES} where {where.all(*rest)} limit {GATHERED + 1}"
+    in_order = f"select c.* from met c order by {_NEWEST_FIRST} offset 0"
+    row = await db.fetchrow(
+        f"with met as materialized ({met}) select (select count(*) from met) as met,"
+        f" array(select c.id from ({in_order}) c where {seen} limit {query.limit:d}) as ids",
+        *where.arguments,
+    )
+    if row is None or row["met"] > GATHERED:
+        return None
+    rows = await db.fetch(
+        f"select {COLUMNS} from {CASES} where c.id = any($1::uuid[]) order by {_NEWEST_FIRST}", row["ids"]
+    )
+    return [dict(each) for each in rows]
 
 
 async def _rows(found: str, where: Where, order: str, limit: int | None = None) -> list[dict[str, Any]]:
@@ -236,11 +267,11 @@ async def _common(text: str | None) -> bool:
     return found * 50 > NEWEST
 
 
-async def _few(table: str, condition: str, *values: Any) -> bool:
+async def _few(most: int, table: str, condition: str, *values: Any) -> bool:
     found: int = await db.fetchval(
-        f"select count(*) from (select from {table} where {condition} limit {RARE + 1}) f", *values
+        f"select count(*) from (select from {table} where {condition} limit {most + 1}) f", *values
     )
-    return found <= RARE
+    return found <= most
 
 
 def _fetched(where: Where, query: Query, rest: list[str]) -> str:

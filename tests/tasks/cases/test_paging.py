@@ -121,6 +121,8 @@ async def _mine(cases: list[Case], reader: Actor) -> list[Case]:
 async def test_pages_hold_what_reading_every_case_would_give_in_order(
     place: str, newest: bool, rare: int, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(paging, "GATHERED", rare)
+    monkeypatch.setattr(paging, "TURNS", rare)
     monkeypatch.setattr(paging, "RARE", rare)  # both ways of looking for words and places
     monkeypatch.setattr(paging, "NEWEST", 1 if rare else 1_000)
     cases = await _many()
