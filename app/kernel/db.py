@@ -338,3 +338,17 @@ async def copy(table: str, columns: Sequence[str], records: Iterable[Sequence[An
     """Write many rows by COPY (binary) in the current transaction and return how many."""
     status = await current().connection.copy_records_to_table(table, columns=list(columns), records=records)
     return int(status.rpartition(" ")[2])
+
+
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+)
+
+
+def is_away(failure: BaseException) -> bool:
+    """Tell whether the database went away; of one that refuses connections the system says ConnectionError."""
+    # asyncpg says InterfaceError of a connection that is closed; its subclasses are mistakes of the caller's
+    return isinstance(failure, _AWAY) or type(failure) is asyncpg.InterfaceError

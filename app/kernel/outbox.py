@@ -101,6 +101,11 @@ async def put_back(event_ids: Sequence[UUID]) -> None:
     await db.execute("update outbox set rung_at = null where event_id = any($1::uuid[])", event_ids)
 
 
+async def wait(event_id: UUID, until: datetime) -> None:
+    """Let an event be rung again from then on, without a failed try: nobody could deal with it."""
+    await db.execute("update outbox set rung_at = null, next_at = $2 where event_id = $1", event_id, until)
+
+
 async def lock(event_id: UUID) -> Pending | None:
     """Lock an event for delivery; None when it is done, dead, or another worker has it."""
     row = await db.fetchrow(

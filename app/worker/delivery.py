@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import timedelta
 from uuid import UUID
 
 from app import logs, tracing, wiring
@@ -15,6 +16,8 @@ logger = logging.getLogger("zjw.worker")
 QUICK_SECONDS = 10.0
 SLOW_SECONDS = 45.0
 """Longest run of one subscriber; one that hangs counts as failed and holds up nobody else."""
+OUTAGE = timedelta(seconds=10)
+"""How long an event waits after the database went away; it is not counted as a try."""
 
 
 class Outcome:
@@ -36,6 +39,8 @@ class Outcome:
                     await subscriber(happened, clock())
             except Exception as error:
                 span.fail(type(error).__name__)
+                if db.is_away(error):
+                    raise  # no subscriber's fault
                 logger.exception("subscriber", extra={"subscriber": name, "event": str(happened.id)})
                 self.faults.append(f"{name}: {type(error).__name__}: {logs.words_of(error)}")
                 return False
@@ -51,6 +56,10 @@ async def deliver(district: str, event_id: UUID, clock: Clock) -> None:
             await _deliver_slow(district, event_id, *slow, clock)
     except Exception as error:  # an unreadable event, or a commit that was refused
         logger.exception("delivery", extra={"event": str(event_id)})
+        if db.is_away(error):  # no try: an outage buries nothing
+            async with db.transaction(district):
+                await outbox.wait(event_id, clock() + OUTAGE)
+            return
         await _count(district, event_id, f"{type(error).__name__}: {logs.words_of(error)}", clock)
 
 

@@ -5,8 +5,6 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import asyncpg
-
 from app import logs, tracing, wiring
 from app.kernel import db
 from app.kernel.clock import Clock
@@ -18,14 +16,6 @@ LEASE = timedelta(minutes=5)
 MOST = timedelta(minutes=4)
 """Longest run of a job; it is cancelled before its lease ends, so that it never runs twice at a time."""
 POLL_SECONDS = 1.0
-
-_AWAY = (
-    ConnectionError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-)
 
 
 async def add_missing(names: Sequence[str], now: datetime) -> None:
@@ -114,8 +104,7 @@ async def _run_traced(district: str, name: str, clock: Clock, span: tracing.Note
 
 def _without_database(failure: Exception) -> bool:
     """Whether the database went away: the run is none, and the lease is to end as soon as the database is back."""
-    # asyncpg says InterfaceError of a connection that is closed; its subclasses are mistakes of the caller's
-    return isinstance(failure, _AWAY) or type(failure) is asyncpg.InterfaceError
+    return isinstance(failure, ConnectionError) or db.is_away(failure)
 
 
 async def run(clock: Clock) -> None:

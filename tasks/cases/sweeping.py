@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
 from prometheus_client import Counter
 
 from app.kernel import db, outbox
@@ -52,7 +51,7 @@ async def _one(district: str, due: Due, actor: Actor, now: datetime) -> bool:
     except TransitionRefused:
         return False  # somebody was faster, or a child is still open: the next sweep looks again
     except Exception as error:
-        if isinstance(error, OSError | asyncpg.InterfaceError | asyncpg.PostgresConnectionError):
+        if isinstance(error, ConnectionError) or db.is_away(error):
             raise  # the schedule runs again when the database is back
         FAILURES.labels(type(error).__name__).inc()
         # ids and the kind of error alone: a message may quote the row

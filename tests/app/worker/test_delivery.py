@@ -211,16 +211,39 @@ async def test_slow_subscribers_run_outside_the_transaction_and_are_tried_again_
     assert await bells.waiting(tower) == 0
 
 
+async def cut(happened: TowerBellRung, now: datetime) -> None:
+    """Lose the connection to the database in the middle of the work."""
+    pid = await db.fetchval("select pg_backend_pid()")
+    other = await db.DB.get_new_connection()
+    await other.execute("select pg_terminate_backend($1::int)", pid)
+    await other.close()
+    await db.execute("select 1")
+
+
+@pytest.mark.parametrize("slow", [False, True])
+async def test_however_often_the_database_goes_away_no_try_is_counted_and_nothing_is_buried(
+    tower: str, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
+    async def cut_beside(happened: TowerBellRung, now: datetime) -> None:
+        async with db.transaction(tower):
+            await cut(happened, now)
+
+    subscribe(monkeypatch, cut=wiring.Slow(cut_beside) if slow else cut)
+    event_id, hands = await one(tower), Hands()
+    for _ in range(outbox.TRIES + 1):
+        await delivery.deliver(tower, event_id, hands)
+        hands.now += delivery.OUTAGE
+    async with db.transaction(tower):
+        assert await outbox.dead() == []
+        pending = await outbox.lock(event_id)
+        assert pending is not None
+        assert pending.tries == 0
+        assert await outbox.take(hands.now, ["TowerBellRung"]) == [event_id]  # due again, not a minute later
+
+
 async def test_a_database_that_goes_away_in_the_middle_undoes_all_and_the_next_delivery_does_all(
     tower: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def cut(happened: TowerBellRung, now: datetime) -> None:
-        pid = await db.fetchval("select pg_backend_pid()")
-        other = await db.DB.get_new_connection()
-        await other.execute("select pg_terminate_backend($1::int)", pid)
-        await other.close()
-        await db.execute("select 1")
-
     subscribe(monkeypatch, a=bells.note, cut=cut)
     event_id = await one(tower)
     await delivery.deliver(tower, event_id, Hands())
