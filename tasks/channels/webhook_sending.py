@@ -178,7 +178,7 @@ async def send_due(district: str, clock: Clock) -> int:
     """Send all that is due in a district, to all receivers at once, and return how many were taken."""
     async with db.transaction(district):
         due = await webhook_store.due(clock())
-    return sum(await asyncio.gather(*(send(district, webhook, clock) for webhook in due)))
+    return sum(await asyncio.gather(*(_send_or_log(district, webhook, clock) for webhook in due)))
 
 
 async def send(district: str, webhook: UUID, clock: Clock) -> int:
@@ -225,18 +225,27 @@ async def _give_back(district: str, flying: dict["asyncio.Task[Settled]", Claime
         await webhook_store.release(list(flying.values()))
 
 
+async def _answer(district: str, webhook: UUID, claimed: Claimed, http: httpx.AsyncClient, now: datetime) -> Answer:
+    """Post one delivery; one that cannot even be made (a secret that nobody can open) is a failed try of its own."""
+    try:
+        letter = Letter(
+            url=claimed.url,
+            secret=cipher.open_(claimed.secret),
+            webhook=webhook,
+            nonce=f"{claimed.id}-{claimed.lease}",
+            event=stream_events.cloud_event(claimed.entry, district),
+        )
+        return await post(letter, http, now)
+    except Exception as error:
+        logger.warning("webhook", extra={"webhook": str(webhook), "error": type(error).__name__})
+        return Answer(error=f"not sent: {type(error).__name__}", duration_ms=0)
+
+
 async def _try(
     district: str, webhook: UUID, claimed: Claimed, http: httpx.AsyncClient, gate: asyncio.Semaphore, clock: Clock
 ) -> Settled:
-    letter = Letter(
-        url=claimed.url,
-        secret=cipher.open_(claimed.secret),
-        webhook=webhook,
-        nonce=f"{claimed.id}-{claimed.lease}",
-        event=stream_events.cloud_event(claimed.entry, district),
-    )
     async with gate:
-        answer = await post(letter, http, clock())
+        answer = await _answer(district, webhook, claimed, http, clock())
     settled = webhooks.judge(claimed, answer, clock(), random.random())
     if settled.state != "delivered":
         extra = {"webhook": str(webhook), "event": str(claimed.entry.event_id), "tries": claimed.attempts}

@@ -327,6 +327,24 @@ async def test_what_is_over_is_kept_for_thirty_days(committed: str, receiver: Re
         assert await db.fetchval("select count(*) from case_stream") == 1
 
 
+async def test_a_webhook_whose_secret_nobody_can_open_holds_up_no_other_and_ends_as_dead_letters(
+    committed: str, receiver: Receiver
+) -> None:
+    bad, good = await r.hook(f"{receiver.url}/bad"), await r.hook(f"{receiver.url}/good")
+    async with db.transaction(committed):
+        await db.execute("update webhook set secret = 'aesgcm:lost:AAAA' where id = $1", bad.webhook.id)
+    await r.told(r.opened(), r.opened())
+    assert await r.send() == 2
+    assert [each.path for each in receiver.got] == ["/good"] * 2
+    lines = await webhook_commands.log(bad.webhook.id, None, None, 10, CENTRE)
+    assert [(line.state, line.attempts) for line in lines] == [("waiting", 1)] * 2
+    assert all((line.last_error or "").startswith("not sent: ") for line in lines)
+    await r.send(NOW + LIFE)
+    lines = await webhook_commands.log(bad.webhook.id, "dead", None, 10, CENTRE)
+    assert len(lines) == 2
+    assert len(await webhook_commands.log(good.webhook.id, "delivered", None, 10, CENTRE)) == 2
+
+
 async def test_the_router_does_not_wait_for_any_receiver(
     committed: str, receiver: Receiver, http: httpx.AsyncClient
 ) -> None:
