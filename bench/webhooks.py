@@ -15,7 +15,8 @@ from app.kernel.ids import new_id
 from bench.figure import Figure
 from bench.platform import DISTRICT, Context
 from tasks.cases.events import CaseMoved, CaseOpened
-from tasks.channels import stream_commands, stream_events, webhook_commands, webhook_sending
+from tasks.channels import source_store, stream_commands, stream_events, webhook_commands, webhook_sending
+from tasks.channels.sources import Source, shipped
 from tasks.channels.webhooks import NewWebhook
 
 CASES = 500
@@ -62,6 +63,8 @@ async def _measure(url: str) -> list[Figure]:
 
 
 async def _hook(source: str, url: str) -> str:
+    async with db.transaction(DISTRICT):  # the source whose events are told
+        await source_store.save(new_id(), Source(code=source, name=source, mapping=shipped()["110"].mapping))
     made = await webhook_commands.make(NewWebhook(source=source, url=url), system(DISTRICT), NOW)
     return made.webhook.source
 

@@ -228,7 +228,7 @@ REQUESTS: dict[str, Any] = CASE_COMMANDS | _OTHERS | {
     "V1ScoringAppealsAppealIdDecisionDecideAppeal": {"upheld": True, "reason": "延期记录属实（演示）"},
     "V1PeoplePersonIdHandoverHandOverPerson": {"to": COLLEAGUE, "reason": "岗位调整（演示）"},
     "V1WebhooksMakeWebhook": {
-        "source": "12345", "url": "http://127.0.0.1:9/events", "events": ["opened", "moved", "closed"],
+        "source": "minhuwoying", "url": "http://127.0.0.1:9/events", "events": ["opened", "moved", "closed"],
     },
     "V1WebhooksWebhookIdChangeWebhook": {"events": ["closed"], "version": 1},
     "V1WebhooksWebhookIdReplayReplayWebhook": {"since": "2026-11-23T08:00:00Z", "delivered": False},

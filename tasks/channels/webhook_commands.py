@@ -13,7 +13,7 @@ from app.kernel import db
 from app.kernel.actor import Actor
 from app.kernel.ids import new_id
 from app.kernel.problem import StaleVersion, invalid
-from tasks.channels import webhook_sending, webhook_store, webhook_target
+from tasks.channels import source_commands, sources, webhook_sending, webhook_store, webhook_target
 from tasks.channels.stream_events import CloudEvent
 from tasks.channels.webhook_problems import DeliveryNotFound, WebhookNotFound, WebhookRetired
 from tasks.channels.webhook_sending import Letter
@@ -54,7 +54,10 @@ class Pinged(Struct, frozen=True, kw_only=True):
 
 
 async def make(new: NewWebhook, actor: Actor, now: datetime) -> MadeWebhook:
-    """Make a webhook; its secret is returned here and never again. Invalid for an address that is not posted to."""
+    """Make a webhook; its secret is returned here and never again. Invalid for an address that is not posted to, or
+
+    a source nobody knows (a platform that is configured, or a channel of our own).
+    """
     scope.require_any(actor, ACTION)
     _check_url(new.url)
     secret = _new_secret()
@@ -73,6 +76,8 @@ async def make(new: NewWebhook, actor: Actor, now: datetime) -> MadeWebhook:
         changed_by=actor.id,
     )
     async with db.transaction(actor.district):
+        if new.source not in sources.RESERVED and await source_commands.known(new.source) is None:
+            raise invalid("source", f"没有来源 {new.source}", f"there is no source {new.source}")
         await webhook_store.add(webhook, cipher.seal(secret))
         await _log(actor, "make", webhook.id, now)
     return MadeWebhook(webhook=webhook, secret=secret)

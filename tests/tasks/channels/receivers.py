@@ -17,7 +17,7 @@ from tasks.channels.webhooks import Kind, MadeWebhook, NewWebhook
 from tests.tasks.cases import stage
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-SOURCE = "12345"
+SOURCE = "minhuwoying"
 CENTRE = stage.CENTRE_CLERK
 Answer = tuple[int, dict[str, str]]
 

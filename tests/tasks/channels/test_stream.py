@@ -168,8 +168,12 @@ async def test_each_row_only_to_whoever_may_see_the_case(place: str) -> None:
 async def test_a_machine_reads_the_events_of_its_own_source_and_only_with_the_scope(
     committed: str, http: httpx.AsyncClient
 ) -> None:
-    await r.told(r.opened(source="12345"), r.opened(source="110"))
-    for source, scopes, expected in (("12345", ["case.stream"], 1), ("fire", ["case.stream"], 0), ("12345", [], None)):
+    await r.told(r.opened(source=r.SOURCE), r.opened(source="110"))
+    for source, scopes, expected in (
+        (r.SOURCE, ["case.stream"], 1),
+        ("fire", ["case.stream"], 0),
+        (r.SOURCE, [], None),
+    ):
         key = await identity.create_key(committed, source, scopes, NOW)
         answer = await http.get("/v1/events", headers={"X-Api-Key": key.key})
         if expected is None:
@@ -227,7 +231,7 @@ async def test_a_reader_follows_from_now_on_and_goes_on_after_the_last_event_it_
     monkeypatch.setattr(stream_commands, "POLL_SECONDS", 0.02)
     url, _ = server
     person = await people.sign_in(committed, Role.DISTRICT_CENTRE)
-    key = (await identity.create_key(committed, "12345", ["case.stream"], clock.now())).key
+    key = (await identity.create_key(committed, r.SOURCE, ["case.stream"], clock.now())).key
     await r.told(r.opened())
     async with following(url, **{"X-Api-Key": key}) as stream:
         events = [r.opened(source="110"), r.opened(), r.opened()]
@@ -252,7 +256,7 @@ async def test_a_heartbeat_says_how_far_the_reader_is_and_the_stream_ends_with_t
     monkeypatch.setattr(stream_commands, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(stream_commands, "HEARTBEAT_SECONDS", 0.05)
     url, _ = server
-    key = await identity.create_key(committed, "12345", ["case.stream"], clock.now())
+    key = await identity.create_key(committed, r.SOURCE, ["case.stream"], clock.now())
     async with following(url, **{"X-Api-Key": key.key}) as stream:
         await r.told(r.opened(source="110"))  # not for this reader
         async with asyncio.timeout(5):

@@ -67,12 +67,13 @@ async def test_a_change_names_the_version_it_saw(committed: str, http: httpx.Asy
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"source": "12345", "url": "ftp://example.org/"}, "url"),
-        ({"source": "12345", "url": "http://user:pw@example.org/"}, "url"),
-        ({"source": "12345", "url": "http://169.254.169.254/"}, "url"),
+        ({"source": r.SOURCE, "url": "ftp://example.org/"}, "url"),
+        ({"source": r.SOURCE, "url": "http://user:pw@example.org/"}, "url"),
+        ({"source": r.SOURCE, "url": "http://169.254.169.254/"}, "url"),
+        ({"source": "nobody", "url": "http://127.0.0.1/"}, "source"),
         ({"source": "12 345", "url": "http://127.0.0.1/"}, "source"),
-        ({"source": "12345", "url": "http://127.0.0.1/", "events": []}, "events"),
-        ({"source": "12345", "url": "http://127.0.0.1/", "events": ["deleted"]}, "events"),
+        ({"source": r.SOURCE, "url": "http://127.0.0.1/", "events": []}, "events"),
+        ({"source": r.SOURCE, "url": "http://127.0.0.1/", "events": ["deleted"]}, "events"),
     ],
 )
 async def test_what_cannot_be_posted_to_is_refused(
@@ -87,7 +88,7 @@ async def test_what_cannot_be_posted_to_is_refused(
 async def test_private_addresses_are_refused_where_the_setting_says_so(district: str, http: httpx.AsyncClient) -> None:
     webhook_sending.configure(Policy(private_allowed=False))
     centre = (await people.sign_in(district, Role.DISTRICT_CENTRE)).headers
-    body = {"source": "12345", "url": "http://127.0.0.1/"}
+    body = {"source": r.SOURCE, "url": "http://127.0.0.1/"}
     assert (await http.post("/v1/webhooks", json=body, headers=centre)).status_code == 422
 
 
