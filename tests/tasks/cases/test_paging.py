@@ -10,7 +10,7 @@ from app.identity import scope
 from app.kernel import db
 from app.kernel.actor import Actor
 from grid import facts as grid_facts
-from tasks.cases import intake, paging, queries, standing, store
+from tasks.cases import intake, listing, paging, queries, standing, store
 from tasks.cases import orders as o
 from tasks.cases.listing import Filter
 from tasks.cases.model import Case
@@ -125,6 +125,7 @@ async def test_pages_hold_what_reading_every_case_would_give_in_order(
     monkeypatch.setattr(paging, "TURNS", rare)
     monkeypatch.setattr(paging, "RARE", rare)  # both ways of looking for words and places
     monkeypatch.setattr(paging, "NEWEST", 1 if rare else 1_000)
+    monkeypatch.setattr(listing, "FEW", 12 if rare else 0)  # organisations one by one, or all at once
     cases = await _many()
     cases = await store.cases([case.id for case in cases])
     for name in READERS:
@@ -137,6 +138,22 @@ async def test_pages_hold_what_reading_every_case_would_give_in_order(
             in_order = by_age if newest else [*dated, *(c for c in by_age if c.due_at is None)]
             got = await _pages(asked, reader, newest=newest, size=3)
             assert [row.title for row in got] == [case.title for case in in_order], (name, what)
+
+
+@pytest.mark.parametrize("newest", [False, True])
+async def test_a_list_is_cut_to_who_has_it_in_hand(place: str, newest: bool):
+    taken, other = [await intake.open(report(), stage.CITIZEN, NOW + timedelta(minutes=n)) for n in range(2)]
+    await play(other, (stage.TOWN_CLERK, o.Sign()))
+    await play(taken, (stage.TOWN_CLERK, o.Sign()), (stage.TOWN_CLERK, o.SetHandler(person=stage.MANAGER.id)))
+    for asked, found in (
+        (Filter(handler=stage.MANAGER.id), {taken.id}),
+        (Filter(handler=stage.MANAGER.id, state=OPEN), {taken.id}),
+        (Filter(handler=stage.CITIZEN.id), set[UUID]()),
+        (Filter(organisation=stage.TOWN_CENTRE), {taken.id, other.id}),
+        (Filter(organisation=stage.TRANSPORT, state=OPEN), set[UUID]()),
+    ):
+        rows = await _pages(asked, stage.TOWN_CLERK, newest=newest, size=1)
+        assert {row.id for row in rows} == found, asked
 
 
 @pytest.mark.parametrize("newest", [False, True])
