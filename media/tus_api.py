@@ -1,5 +1,6 @@
 """Uploads over HTTP by tus 1.0.0 (core, creation, creation-with-upload, expiration, termination, checksum)."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -54,6 +55,17 @@ class Spoken(ASGIMiddleware):
 
 
 SPOKEN = [Spoken()]
+_HOST = re.compile(r"[0-9A-Za-z.:\[\]_-]+")
+
+
+def _address(request: AnyRequest, upload_id: UUID) -> str:
+    """The whole address of an upload as its client reaches it: aiotus 1.1 takes no relative one."""
+    host = request.headers.get("host", "")
+    path = f"{request.url.path.rstrip('/')}/{upload_id}"
+    if not _HOST.fullmatch(host):
+        return path
+    told = request.headers.get("x-forwarded-proto", "").lower()  # set by the proxy that ends TLS
+    return f"{told if told in ('http', 'https') else request.url.scheme}://{host}{path}"
 
 
 def _headers(upload: Upload, offset: int | None = None) -> dict[str, str]:
@@ -75,6 +87,10 @@ def _headers(upload: Upload, offset: int | None = None) -> dict[str, str]:
 )
 def capabilities() -> Response[None]:
     """Tell versions, extensions, checksum algorithms and the largest upload."""
+    return _capabilities()
+
+
+def _capabilities() -> Response[None]:
     largest = max(limits().image_bytes, limits().video_bytes)
     return Response(None, status_code=204, headers=tus.capabilities(largest))
 
@@ -85,9 +101,14 @@ async def create(request: AnyRequest, actor: NamedDependency[Actor], now: NamedD
 
     Bytes may come along (creation-with-upload). What is too large or of a wrong type is refused before they are read.
     """
+    meant = tus.method_of("POST", request.headers)
+    if meant == "OPTIONS":
+        return _capabilities()
+    if meant != "POST":
+        raise MethodNotAllowed(headers={"Allow": "POST, OPTIONS"})
     tus.require_version(request.headers)
     upload = await commands.begin(actor, tus.creation(request.headers), now)
-    location = {"Location": f"{request.url.path.rstrip('/')}/{upload.id}"}
+    location = {"Location": _address(request, upload.id)}
     asked = tus.first_part(request.headers)
     if asked is not None:
         offset = await commands.receive(actor, upload, asked, body_of(request), now)
@@ -102,7 +123,7 @@ async def ask(
     upload_id: FromPath[UUID], request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime]
 ) -> Response[None]:
     """Ask how many bytes have come. A request that still writes, its client perhaps long gone, gives way first."""
-    return await _ask(upload_id, request, actor, now)
+    return await _as_meant("HEAD", upload_id, request, actor, now)
 
 
 async def _ask(upload_id: UUID, request: AnyRequest, actor: Actor, now: datetime) -> Response[None]:
@@ -130,7 +151,7 @@ async def add(
 
     The answer comes when they are on the disk. The last byte completes the file: its SHA-256 must be the promised one.
     """
-    return await _add(upload_id, request, actor, now)
+    return await _as_meant("PATCH", upload_id, request, actor, now)
 
 
 async def _add(upload_id: UUID, request: AnyRequest, actor: Actor, now: datetime) -> Response[None]:
@@ -146,7 +167,7 @@ async def terminate(
     upload_id: FromPath[UUID], request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime]
 ) -> Response[None]:
     """End an upload and free what came of it (tus termination)."""
-    return await _terminate(upload_id, request, actor, now)
+    return await _as_meant("DELETE", upload_id, request, actor, now)
 
 
 async def _terminate(upload_id: UUID, request: AnyRequest, actor: Actor, now: datetime) -> Response[None]:
@@ -156,6 +177,14 @@ async def _terminate(upload_id: UUID, request: AnyRequest, actor: Actor, now: da
 
 
 _MEANT = {"PATCH": _add, "HEAD": _ask, "DELETE": _terminate}
+
+
+async def _as_meant(method: str, upload_id: UUID, request: AnyRequest, actor: Actor, now: datetime) -> Response[None]:
+    """What `X-HTTP-Method-Override` says is meant, whatever the method of the request is (tus 1.0.0)."""
+    meant = _MEANT.get(tus.method_of(method, request.headers))
+    if meant is None:
+        raise MethodNotAllowed(headers={"Allow": "HEAD, PATCH, DELETE, OPTIONS"})
+    return await meant(upload_id, request, actor, now)
 
 
 @post(
@@ -170,10 +199,7 @@ async def override(
     upload_id: FromPath[UUID], request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime]
 ) -> Response[None]:
     """For clients that cannot send PATCH, HEAD or DELETE: POST with `X-HTTP-Method-Override`."""
-    meant = _MEANT.get(tus.method_of("POST", request.headers))
-    if meant is None:
-        raise MethodNotAllowed(headers={"Allow": "HEAD, PATCH, DELETE, OPTIONS"})
-    return await meant(upload_id, request, actor, now)
+    return await _as_meant("POST", upload_id, request, actor, now)
 
 
 routes: list[Any] = [capabilities, create, ask, add, terminate, override]
