@@ -15,7 +15,7 @@ from app.identity.scope import Ownership
 from app.kernel import db, outbox
 from app.kernel.actor import Actor
 from app.kernel.ids import new_id
-from app.kernel.problem import LANGUAGES
+from app.kernel.problem import LANGUAGES, invalid
 from tasks.channels import bulk, push_commands, source_commands, sources
 from tasks.channels import bulk_store as store
 from tasks.channels.bulk import Fault, FaultView, Import, Numbered
@@ -42,11 +42,17 @@ class ImportWish(Struct, frozen=True, kw_only=True):
 
 
 async def begin(wish: ImportWish, actor: Actor, now: datetime) -> Import:
-    """Take a file in: its rows wait, sealed, for the worker. Invalid for a bad file or column, MappingUnknown."""
+    """Take a file in: its rows wait, sealed, for the worker. Invalid for a bad file, column
+
+    or a source that is not the actor's to name (the district names any); MappingUnknown.
+    """
     within = scope.require_any(actor, ACTION)
     area = actor.district if within.everything else min(within.areas, default=actor.district)
     async with db.transaction(actor.district):
-        mapping = (await source_commands.required(wish.source)).mapping
+        named = await source_commands.required(wish.source)
+        if not (within.everything or wish.source == sources.IMPORT or named.organisation in actor.organisations):
+            raise invalid("source", "只能以本单位的来源导入", "not a source of your own organisation")
+        mapping = named.mapping
         if wish.columns:
             mapping = bulk.with_columns(mapping, wish.columns)
             await source_commands.check(mapping, actor, now)
@@ -118,6 +124,8 @@ async def _deal(job: Job, rows: Sequence[Numbered], now: datetime) -> None:
         language=0,
         dry_run=job.dry_run,
         areas=None if within.everything else within.areas,
+        # what a platform's file opened, its later push amends
+        reporter=None if job.source == sources.IMPORT else sources.actor_of(job.source, job.actor.district).id,
     )
     outcomes = await push_commands.take(bulk.rows_to_take(rows, source, taking.reader, job.digest), taking)
     counts: dict[str, int] = dict.fromkeys(bulk.COUNTS, 0)

@@ -33,6 +33,9 @@ OUTSIDE = FieldError("place", ("位置不在本区范围内", "the point lies ou
 FOREIGN = FieldError("place", ("位置不在您的辖区内", "the point lies outside your area"))
 
 
+UNPLACED = FieldError("place", ("须给出辖区内的位置", "a place inside your area is needed"))
+
+
 class Taking(Struct, frozen=True, kw_only=True):
     """What the records of one push share. `areas`: the point of each lies in one of these (None: anywhere).
 
@@ -216,6 +219,9 @@ async def _misplaced(rows: Sequence[Row], taking: Taking) -> dict[int, list[Fiel
     placed = [(row.index, each.place.wgs84()) for row, each in reports if each.place is not None]
     located = await grid_facts.locate([point for _, point in placed], taking.now)
     found: dict[int, list[FieldError]] = {}
+    if taking.areas is not None:
+        nowhere = {row.index for row in rows} - {index for index, _ in placed}
+        found = {index: [taking.reader.origin(UNPLACED)] for index in nowhere}
     for (index, _), there in zip(placed, located, strict=True):
         if there.reason == "outside" and taking.source.mapping.outside == "refuse":
             found[index] = [taking.reader.origin(OUTSIDE)]

@@ -14,9 +14,10 @@ from msgspec.structs import replace
 from app.identity import cipher
 from app.kernel import clock, db, event
 from app.kernel.actor import Role
+from app.kernel.ids import new_id
 from media import configuration
 from tasks.cases import intake
-from tasks.channels import bulk_commands
+from tasks.channels import bulk_commands, push_commands, source_store, sources
 from tasks.channels.events import ImportQueued
 from tests.tasks.cases import stage, town
 from tests.tools import people
@@ -201,6 +202,29 @@ async def test_a_town_imports_into_its_own_area_alone(district: str, http: httpx
     assert [each["id"] for each in listed] == [foreign["id"]]
     station = await clerk(district, Role.STATION, organisation=stage.STATION, area=stage.VILLAGE)
     assert (await bring(http, station, csv_of([row(1)]))).status_code == 403
+
+
+async def test_a_town_names_no_place_but_in_its_area_and_no_source_but_its_own(
+    district: str, http: httpx.AsyncClient
+) -> None:
+    await town.build()
+    own = await clerk(district, Role.TOWN_CENTRE, organisation=stage.TOWN_CENTRE, area=stage.TOWN)
+    nowhere = await imported(http, district, own, csv_of([row(1, 经度="", 纬度=""), row(2)]))
+    assert (nowhere["stored"], await faults(http, own, nowhere["id"])) == (1, [(2, "经度")])
+    refused = await bring(http, own, csv_of([row(3)]), source="110")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "source")
+
+
+async def test_what_a_platforms_file_opened_its_later_push_amends(district: str, http: httpx.AsyncClient) -> None:
+    await town.build()
+    platform = sources.shipped()["import"]
+    async with db.transaction(district):
+        await source_store.save(new_id(), replace(platform, code="paper", changed_by=stage.CENTRE_CLERK.id))
+    done = await imported(http, district, await clerk(district), csv_of([row(1)]), source="paper")
+    assert done["stored"] == 1
+    taking = push_commands.of_source(replace(platform, code="paper"), district, clock.now(), 0, dry_run=False)
+    answer = await push_commands.take_body(row(1, 描述="路灯不亮，已有人摔倒"), taking)
+    assert [each.verdict for each in answer.verdicts] == ["updated"], answer
 
 
 async def test_names_and_phones_wait_sealed(district: str, http: httpx.AsyncClient) -> None:
