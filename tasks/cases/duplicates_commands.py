@@ -1,7 +1,7 @@
 """Probable duplicates shown to a person, and merged by one: one by one with `merge`, or many after a storm."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from grid import facts as grid_facts
 from tasks.cases import commands, duplicates_store, likeness, queries, reference, store
 from tasks.cases import orders as o
 from tasks.cases.problems import CaseNotFound
+from tasks.cases.report import Report
 
 
 class Duplicate(Struct, frozen=True, kw_only=True):
@@ -105,3 +106,18 @@ async def merge_all(
             except Problem as refused:
                 verdicts.append(MergeVerdict(case=case, verdict="refused", problem=refused.document(language)))
     return verdicts
+
+
+TAP = timedelta(minutes=10)
+"""The same words of the same citizen again within it are a second tap, not a second request."""
+
+
+async def tapped_before(report: Report, now: datetime, *, any_item: bool) -> UUID | None:
+    """Return the case a citizen's second tap is about, in the caller's transaction; None for a new request.
+
+    Of two at the same moment the second waits here until the first is committed.
+    """
+    if report.reporter.id is None:
+        return None
+    await store.hold([int.from_bytes(report.reporter.id.bytes[8:], signed=True)])
+    return await duplicates_store.said_since(report, now - TAP, any_item=any_item)

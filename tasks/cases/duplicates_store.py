@@ -14,6 +14,8 @@ from grid.organisations import Directory
 from tasks.cases import listing
 from tasks.cases.likeness import Told, Window
 from tasks.cases.listing import Where
+from tasks.cases.model import ENDED
+from tasks.cases.report import Report
 
 MOST = 500
 """So many cases around one are compared at most, the nearest in time: after a storm there are many."""
@@ -111,3 +113,23 @@ async def contacts(case_id: UUID) -> list[dict[str, Any]]:
         case_id,
     )
     return [dict(row) for row in rows]
+
+
+async def said_since(report: Report, since: datetime, *, any_item: bool) -> UUID | None:
+    """Return the newest case its reporter opened since then with the same words, place and item, if it is not over."""
+    place = report.place
+    return await db.fetchval(
+        "select id from cases where reporter = $1 and received_at > $2 and source = $3 and description = $4"
+        " and address = $5 and raw_lon is not distinct from $6 and raw_lat is not distinct from $7"
+        " and ($8 or item = $9) and state <> all($10::text[]) order by received_at desc limit 1",
+        report.reporter.id,
+        since,
+        report.source,
+        report.description,
+        report.address,
+        None if place is None else place.lon,
+        None if place is None else place.lat,
+        any_item,
+        report.item,
+        [state.value for state in ENDED],
+    )

@@ -11,7 +11,7 @@ from app.identity.commands import Tokens
 from app.kernel import db
 from app.kernel.actor import Actor
 from tasks.cases import commands as cases
-from tasks.cases import intake, near_commands, queries, suggestion_commands
+from tasks.cases import duplicates_commands, intake, near_commands, queries, suggestion_commands
 from tasks.cases.listing import Filter
 from tasks.cases.model import State
 from tasks.cases.orders import Order
@@ -36,16 +36,27 @@ async def sign_in(district: str, code: str, now: datetime) -> Tokens:
 async def submit(request: Request, actor: Actor, language: int, now: datetime) -> RequestView:
     """Open a case of a citizen's request; the same id again answers the one that was opened.
 
+    So do, without an id, the same words of the citizen about the same place within ten minutes: a second tap.
     Without an item it gets the one its words leave no doubt about, else a clerk sorts it.
     """
     scope.require_any(actor, "request.submit")
     async with db.transaction(actor.district):
+        if (tapped := await _tapped(request, actor, now)) is not None:
+            return await follow(tapped, actor, language, now)
         if request.item is None:
             request = replace(request, item=await suggestion_commands.choose(request.text, actor, now))
         case = await intake.open(citizen.as_report(request, actor.id), actor, now)
         if request.on_behalf_of is not None and case.reporter == actor.id:
             await near_commands.speak_for(case.id, request.on_behalf_of.name, request.on_behalf_of.phone, now)
     return await follow(case.id, actor, language, now)
+
+
+async def _tapped(request: Request, actor: Actor, now: datetime) -> UUID | None:
+    """Return the case that was opened by the first of two taps; whoever is spoken for is never taken for another."""
+    if request.id is not None or request.on_behalf_of is not None:
+        return None
+    report = citizen.as_report(request, actor.id)
+    return await duplicates_commands.tapped_before(report, now, any_item=request.item is None)
 
 
 async def follow(case_id: UUID, actor: Actor, language: int, now: datetime) -> RequestView:

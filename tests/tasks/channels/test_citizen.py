@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest_asyncio
@@ -11,7 +12,9 @@ import uvicorn
 from app.demo import mini_program
 from app.kernel.ids import new_id
 from tasks.channels import commands
+from tasks.channels.citizen import Request
 from tasks.channels.mini_program import Endpoint
+from tests.tasks.cases import stage
 from tests.tools import people
 
 
@@ -85,6 +88,37 @@ async def test_a_second_tap_is_the_same_request(district: str, http: httpx.Async
         (await http.post("/v1/citizen/requests", json=sent, headers=wang.headers)).json()["number"] for _ in range(2)
     }
     assert len(numbers) == 1
+
+
+async def test_taps_at_the_same_moment_without_an_id_are_one_request(committed: str, http: httpx.AsyncClient) -> None:
+    wang, li = await people.sign_in_citizen(committed), await people.sign_in_citizen(committed)
+    sent = {"text": "井盖松动", "place": {"lon": 120.26, "lat": 30.18, "datum": "gcj02"}}
+
+    async def tap(who: people.Person = wang, **changes: object) -> str:
+        answer = await http.post("/v1/citizen/requests", json=sent | changes, headers=who.headers)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    [first] = set(await asyncio.gather(*(tap() for _ in range(5))))
+    others = [
+        await tap(li),
+        await tap(text="井盖不见了"),
+        await tap(address="演示路 1 号"),
+        await tap(id=str(new_id())),
+    ]
+    moved = await tap(place={"lon": 120.27, "lat": 30.18, "datum": "gcj02"})
+    assert len({first, *others, moved}) == 6
+    withdrawn = await http.post(f"/v1/citizen/requests/{first}/withdraw", json={}, headers=wang.headers)
+    assert withdrawn.status_code == 200, withdrawn.text
+    assert await tap(item="H305") not in {first, *others, moved}  # what was withdrawn may be said again
+
+
+async def test_the_same_words_later_are_a_request_of_their_own(district: str) -> None:
+    wang = stage.CITIZEN
+    request, now = Request(text="路灯不亮"), datetime(2026, 11, 23, 2, tzinfo=UTC)
+    first = await commands.submit(request, wang, 0, now)
+    assert (await commands.submit(request, wang, 0, now + timedelta(minutes=9))).id == first.id
+    assert (await commands.submit(request, wang, 0, now + timedelta(minutes=11))).id != first.id
 
 
 async def test_items_of_the_staff_are_none_a_citizen_can_choose(district: str, http: httpx.AsyncClient) -> None:

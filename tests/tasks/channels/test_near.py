@@ -73,7 +73,10 @@ async def test_hidden_ended_and_complaining_cases_are_near_to_nobody(district: s
     wang, li = await people.sign_in_citizen(district), await people.sign_in_citizen(district)
     catalogue = (await http.get("/v1/items", headers=wang.headers)).json()
     hidden = next(each["code"] for each in catalogue if each["privacy"] == "desk")
-    secret, over, about = [await reported(http, wang, item=code) for code in (hidden, "E0504", "E0504")]
+    secret, over, about = [
+        await reported(http, wang, item=code, text=f"窗下摆摊堵门 {n}")
+        for n, code in enumerate((hidden, "E0504", "E0504"))
+    ]
     await looked_at(district, secret)
     await looked_at(district, over, o.Withdraw())
     await looked_at(district, about)
