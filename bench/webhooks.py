@@ -64,7 +64,9 @@ async def _measure(url: str) -> list[Figure]:
 
 async def _hook(source: str, url: str) -> str:
     async with db.transaction(DISTRICT):  # the source whose events are told
-        await source_store.save(new_id(), Source(code=source, name=source, mapping=shipped()["110"].mapping))
+        await source_store.save(
+            new_id(), Source(code=source, name=source, mapping=shipped()["110"].mapping, changed_by=system(DISTRICT).id)
+        )
     made = await webhook_commands.make(NewWebhook(source=source, url=url), system(DISTRICT), NOW)
     return made.webhook.source
 
