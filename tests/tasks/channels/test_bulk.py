@@ -245,7 +245,7 @@ async def test_columns_may_be_named_otherwise(district: str, http: httpx.AsyncCl
     assert await db.fetchval("select external_id from cases") == "A/1"
 
 
-FILES = [
+FILES: list[tuple[bytes, dict[str, str], str]] = [
     (b"", {}, "file"),
     (b"\xff\xfe\x00", {}, "file"),
     (b"PK\x03\x04broken", {}, "file"),
