@@ -69,6 +69,10 @@ ASKED: dict[str, tuple[Filter, Callable[[Case], bool]]] = {
     "rare words": (Filter(text="第7件"), lambda c: c.title == "第7件"),
     "no such words": (Filter(text="鳄鱼"), lambda c: False),
     "here": (Filter(box=(120.2, 30.1, 120.3, 30.2)), lambda c: c.lon is not None),
+    "words of the newest, here": (  # common where one case tells
+        Filter(text="第12件", box=(120.2, 30.1, 120.3, 30.2)),
+        lambda c: c.title == "第12件" and c.lon is not None,
+    ),
     "its town": (Filter(area=stage.TOWN), lambda c: c.area.startswith(stage.TOWN)),
     "since": (Filter(since=NOW + timedelta(minutes=9)), lambda c: c.received_at >= NOW + timedelta(minutes=9)),
     "until": (Filter(until=NOW + timedelta(minutes=4)), lambda c: c.received_at < NOW + timedelta(minutes=4)),
