@@ -6,7 +6,7 @@ help:
 	@echo "make stop    stop what make demo started"
 	@echo "make test    the whole suite on services of its own   (ARGS='tests/grid -x')"
 	@echo "make check   what must be green before a change goes in"
-	@echo "make bench   every figure beside its floor            (ONLY=health)"
+	@echo "make bench   every figure beside its floor            (ONLY=health KEEP=folder)"
 	@echo "make soak    long fault series                        (MINUTES=30)"
 	@echo "make clean   stop, and remove .local and .venv"
 
@@ -27,7 +27,7 @@ check: setup
 	@tools/check.sh
 
 bench: setup
-	@.venv/bin/python -m bench $(if $(ONLY),--only $(ONLY))
+	@.venv/bin/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(KEEP),--keep $(KEEP))
 
 soak: setup
 	@.venv/bin/python -m tests.soak --minutes $(or $(MINUTES),30)
