@@ -30,7 +30,7 @@ from grid.events import CellsEnded
 from media import api as media_api
 from media import commands as media
 from media import configuration as media_configuration
-from media import erasure_commands, upload_commands
+from media import erasure_commands, tus_api, upload_commands
 from media.events import EvidenceStored
 from scoring.teams import api as scoring_api
 from scoring.teams import commands as scoring
@@ -104,6 +104,9 @@ ROUTES: list[Any] = [
 
 ROOT_ROUTES: list[Any] = [*open311_api.routes]
 """Handlers with an address of their own (Open311, SensorThings, signed media)."""
+
+AROUND = (tus_api.Spoken,)
+"""Around the framework and its own refusals: what a protocol asks of every answer."""
 
 Subscriber = Callable[[Any, datetime], Awaitable[None]]
 """Called with the event and the instant, inside a transaction of the event's district, at least once per event."""

@@ -1,6 +1,6 @@
 """Refusals of uploads and evidence."""
 
-from app.kernel.problem import NotFound, Problem, TooLarge, TooManyRequests, Unavailable, Unreadable, UnsupportedMedia
+from app.kernel.problem import NotFound, Problem, TooLarge, TooManyRequests, Unreadable, UnsupportedMedia
 
 
 class UploadNotFound(NotFound):
@@ -86,10 +86,11 @@ class DailyLimitReached(TooManyRequests):
     title = ("今天的上传量已达上限", "The day's upload limit is reached")
 
 
-class StorageFull(Unavailable):
+class StorageFull(Problem):
     """The store has no room left; nothing acknowledged is lost, try again later."""
 
     type = "storage-full"
+    status = 507
     title = ("存储空间不足", "The store has no room left")
 
 

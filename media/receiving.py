@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,17 @@ _PATIENCE = 10.0  # seconds a newcomer waits
 
 class Interrupted(Exception):
     """The body ended before its end: the client is gone. What came is kept."""
+
+
+@contextlib.contextmanager
+def room() -> Generator[None]:
+    """StorageFull where the file system says that there is no room, or no more of it for this account."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(headers={"Retry-After": "60"}) from error
+        raise
 
 
 @contextlib.asynccontextmanager
@@ -96,17 +107,14 @@ async def append(path: Path, asked: Part, length: int, body: AsyncIterator[bytes
             raise OffsetMismatch(headers={"Upload-Offset": str(start)}, offset=start)
         os.lseek(handle, start, os.SEEK_SET)
         try:
-            if asked.checksum is None:
-                await _Writer(handle, length - start).fill(body, path, idle)
-            else:
-                await _append_checked(handle, path, asked.checksum, length - start, body, idle)
-            return await asyncio.to_thread(_size_on_disk, handle)
+            with room():
+                if asked.checksum is None:
+                    await _Writer(handle, length - start).fill(body, path, idle)
+                else:
+                    await _append_checked(handle, path, asked.checksum, length - start, body, idle)
+                return await asyncio.to_thread(_size_on_disk, handle)
         except FileTooLarge:
             os.ftruncate(handle, start)
-            raise
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFull(headers={"Retry-After": "60"}) from error
             raise
 
 

@@ -33,12 +33,13 @@ def keep(root: Path, district: str, source: Path, sha256: str) -> Path:
     """Keep a whole file under its digest; `source` stays, so that a crash before the commit changes nothing."""
     target = where(root, district, sha256)
     if target.exists():
+        sync_folder(target.parent)  # whoever kept it may have been killed before its name was on the disk
         return target
     _make_folder(target.parent)
     try:
         os.link(source, target)
     except FileExistsError:
-        return target
+        pass
     except OSError:  # a file system without hard links
         half = _half(target)
         shutil.copyfile(source, half)

@@ -11,7 +11,6 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.di import NamedDependency
 from litestar.enums import HttpMethod
 from litestar.exceptions import InternalServerException
-from litestar.middleware import ASGIMiddleware
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,32 +39,37 @@ async def body_of(request: AnyRequest) -> AsyncIterator[bytes]:
         raise receiving.Interrupted from error
 
 
-class Spoken(ASGIMiddleware):
-    """Every answer names the version of the protocol, refusals too."""
+class Spoken:
+    """Around the whole application: every answer to an upload's request names the version, refusals and limits too."""
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Mark the answer."""
+        if scope["type"] != "http" or scope["path"].split("/")[2:3] != ["uploads"]:
+            await self._app(scope, receive, send)
+            return
 
         async def mark(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableScopeHeaders.from_message(message)["Tus-Resumable"] = tus.VERSION
             await send(message)
 
-        await next_app(scope, receive, mark)
+        await self._app(scope, receive, mark)
 
 
-SPOKEN = [Spoken()]
 _HOST = re.compile(r"[0-9A-Za-z.:\[\]_-]+")
 
 
 def _address(request: AnyRequest, upload_id: UUID) -> str:
     """The whole address of an upload as its client reaches it: aiotus 1.1 takes no relative one."""
     host = request.headers.get("host", "")
-    path = f"{request.url.path.rstrip('/')}/{upload_id}"
+    path = f"{request.scope['path'].rstrip('/')}/{upload_id}"
     if not _HOST.fullmatch(host):
         return path
     told = request.headers.get("x-forwarded-proto", "").lower()  # set by the proxy that ends TLS
-    return f"{told if told in ('http', 'https') else request.url.scheme}://{host}{path}"
+    return f"{told if told in ('http', 'https') else request.scope['scheme']}://{host}{path}"
 
 
 def _headers(upload: Upload, offset: int | None = None) -> dict[str, str]:
@@ -95,7 +99,7 @@ def _capabilities() -> Response[None]:
     return Response(None, status_code=204, headers=tus.capabilities(largest))
 
 
-@post("/uploads", opt=BEGINS, middleware=SPOKEN, tags=["uploads"], status_code=201, request_max_body_size=None)
+@post("/uploads", opt=BEGINS, tags=["uploads"], status_code=201, request_max_body_size=None)
 async def create(request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> Response[None]:
     """Begin an upload (tus creation). `Upload-Metadata` may name `filetype`, `sha256` (hex), `evidence` (its id).
 
@@ -118,7 +122,7 @@ async def create(request: AnyRequest, actor: NamedDependency[Actor], now: NamedD
     return Response(None, status_code=201, headers=_headers(upload) | location)
 
 
-@head("/uploads/{upload_id:uuid}", opt=STREAMS, middleware=SPOKEN, tags=["uploads"])
+@head("/uploads/{upload_id:uuid}", opt=STREAMS, tags=["uploads"])
 async def ask(
     upload_id: FromPath[UUID], request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime]
 ) -> Response[None]:
@@ -139,7 +143,6 @@ async def _ask(upload_id: UUID, request: AnyRequest, actor: Actor, now: datetime
 @patch(
     "/uploads/{upload_id:uuid}",
     opt=STREAMS,
-    middleware=SPOKEN,
     tags=["uploads"],
     status_code=204,
     request_max_body_size=None,
@@ -162,7 +165,7 @@ async def _add(upload_id: UUID, request: AnyRequest, actor: Actor, now: datetime
     return Response(None, status_code=204, headers=_headers(upload, offset))
 
 
-@delete("/uploads/{upload_id:uuid}", opt=STREAMS, middleware=SPOKEN, tags=["uploads"], status_code=204)
+@delete("/uploads/{upload_id:uuid}", opt=STREAMS, tags=["uploads"], status_code=204)
 async def terminate(
     upload_id: FromPath[UUID], request: AnyRequest, actor: NamedDependency[Actor], now: NamedDependency[datetime]
 ) -> Response[None]:
@@ -190,7 +193,6 @@ async def _as_meant(method: str, upload_id: UUID, request: AnyRequest, actor: Ac
 @post(
     "/uploads/{upload_id:uuid}",
     opt=STREAMS,
-    middleware=SPOKEN,
     tags=["uploads"],
     status_code=204,
     request_max_body_size=None,

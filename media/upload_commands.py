@@ -27,7 +27,7 @@ _FORGOTTEN = timedelta(minutes=10)
 async def begin(actor: Actor, creation: Creation, now: datetime) -> Upload:
     """Begin an upload; whatever can be refused is refused here, before its bytes are read.
 
-    Raises Invalid, TypeRefused, FileTooLarge, DailyLimitReached, EvidenceNotFound.
+    Raises Invalid, TypeRefused, FileTooLarge, DailyLimitReached, EvidenceNotFound, StorageFull.
     """
     promised = uploads.promise(creation.metadata)
     upload = Upload(
@@ -45,7 +45,8 @@ async def begin(actor: Actor, creation: Creation, now: datetime) -> Upload:
         upload = msgspec.structs.replace(
             upload, media_type=promised.media_type, sha256=promised.sha256, evidence=promised.evidence
         )
-        await asyncio.to_thread(storage.begin, _partial(actor.district, upload.id))
+        with receiving.room():
+            await asyncio.to_thread(storage.begin, _partial(actor.district, upload.id))
         await store.add_upload(upload)
     return upload
 
@@ -114,7 +115,13 @@ async def receive(actor: Actor, upload: Upload, asked: Part, body: AsyncIterator
         return upload.length
     path = _partial(actor.district, upload.id)
     tus.fit(asked.offset, upload.length, asked)
-    received = await receiving.append(path, asked, upload.length, body, limits().idle.total_seconds())
+    try:
+        received = await receiving.append(path, asked, upload.length, body, limits().idle.total_seconds())
+    except UploadGone:  # another request brought the last byte meanwhile: this one stands at the wrong place
+        if not (await find(actor, upload.id, now)).completed:
+            raise
+        tus.fit(upload.length, upload.length, asked)
+        return upload.length
     if received == upload.length:
         await finish(actor, upload, now)
     return received
@@ -138,7 +145,8 @@ async def finish(actor: Actor, upload: Upload, now: datetime) -> None:
         if good:
             await store.lock_contents([sha256])
             # under the lock: an erasure of the same content is over, or will see this upload
-            await asyncio.to_thread(storage.keep, chosen().root, actor.district, path, sha256)
+            with receiving.room():
+                await asyncio.to_thread(storage.keep, chosen().root, actor.district, path, sha256)
             await store.add_file(new_id(), sha256, upload.length, now)
             await hand_over(actor.district, await store.lock_awaiting(sha256, actor.id), now)
     path.unlink(missing_ok=True)

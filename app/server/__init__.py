@@ -91,6 +91,8 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
         request_max_body_size=2 * 1024 * 1024,
         logging_config=None,
     )
+    for around in wiring.AROUND:
+        app.asgi_handler = around(app.asgi_handler)
     app.asgi_handler = Envelope(app.asgi_handler)  # around the framework's own error handling, too
     return app
 
