@@ -2,12 +2,14 @@
 
 import contextlib
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from asyncpg.exceptions import UniqueViolationError
+from msgspec import Struct
 from msgspec.structs import replace
 
 from app.identity import cipher, scope
@@ -35,7 +37,7 @@ from tasks.cases import (
 from tasks.cases import orders as o
 from tasks.cases.catalogue import Catalogue
 from tasks.cases.effects import decide
-from tasks.cases.journal import Done
+from tasks.cases.journal import Done, Sealed
 from tasks.cases.model import ENDED, Case, Leg, Signal, State
 from tasks.cases.problems import CaseNotFound, CommandIdReused, TransitionRefused
 from tasks.cases.situation import Situation
@@ -158,31 +160,58 @@ def _decide_all(s: Situation, order: o.Order) -> list[Done]:
     return steps
 
 
-async def _write(steps: list[Done], order: o.Order, directory: Directory) -> CaseView:
-    """Write everything the steps leave, in one transaction, and return the case as its actor sees it now."""
+class Written(Struct, frozen=True, kw_only=True):
+    """The steps of one case in one transaction, and its rows after them."""
+
+    steps: Sequence[Done]
+    case: Case
+    changed: tuple[Leg, ...]
+    legs: tuple[Leg, ...]
+    sealed: Sealed
+
+
+def sealed(steps: Sequence[Done]) -> Written:
+    """Return the rows that one or more steps of a case leave, their events sealed."""
     first, last = steps[0].before, steps[-1].change
     made = journal.seal(trace.Head(first.case.trace_seq, first.case.trace_hash), steps, hashing.makers())
-    case = replace(last.case, trace_seq=made.head.seq, trace_hash=made.head.hash)
     changed = journal.merged((), [leg for step in steps for leg in step.change.legs])
-    legs = journal.merged(first.legs, changed)
+    case = replace(last.case, trace_seq=made.head.seq, trace_hash=made.head.hash)
+    return Written(steps=steps, case=case, changed=changed, legs=journal.merged(first.legs, changed), sealed=made)
+
+
+async def write_all(several: Sequence[Written], directory: Directory, answers: Sequence[CommandRow] = ()) -> None:
+    """Write everything the steps of several cases leave, set-wise, in the caller's transaction."""
+    await store.save(
+        [each.case for each in several],
+        [leg for each in several for leg in each.changed],
+        [row for each in several for row in each.sealed.events],
+        [row for each in several for row in each.sealed.texts],
+        answers,
+    )
+    told = [facts.latest([one for step in each.steps for one in facts.of(step, directory)]) for each in several]
+    await fact.append([each for some in told for each in some])
+    steps = (step for each in several for step in each.steps)
+    await outbox.emit(*(event for step in steps for event in journal.messages(step, new_id)))
+    news = (journal.news(each.case, each.steps[0].before.legs, each.legs, directory) for each in several)
+    await changes.append_many([draft for some in news for draft in some])
+
+
+async def _write(steps: list[Done], order: o.Order, directory: Directory) -> CaseView:
+    """Write everything the steps leave, in one transaction, and return the case as its actor sees it now."""
+    first, made = steps[0].before, sealed(steps)
     item = first.found.item or first.item
     parts = first.open_children + sum(len(step.change.opens) for step in steps if isinstance(step.order, o.Split))
-    after = replace(first, case=case, legs=legs, leg=None, item=item, open_children=parts)
+    after = replace(first, case=made.case, legs=made.legs, leg=None, item=item, open_children=parts)
     view = standing.view_of(after, directory)
     answers: list[CommandRow] = []
     if order.command_id is not None:
         answer: dict[str, Any] = msgspec.to_builtins(view)
+        request = _digest(made.case.id, order)
         answers.append(
-            CommandRow(
-                id=order.command_id, case_id=case.id, request=_digest(case.id, order), answer=answer, at=first.now
-            )
+            CommandRow(id=order.command_id, case_id=made.case.id, request=request, answer=answer, at=first.now)
         )
-    await store.save(case, changed, made.events, made.texts, answers)
-    await fact.append(facts.latest([each for step in steps for each in facts.of(step, directory)]))
-    await outbox.emit(*(event for step in steps for event in journal.messages(step, new_id)))
-    await changes.append_many(journal.news(case, first.legs, legs, directory))
-    refs = getattr(order, "evidence", ())
-    await evidence.declare(refs, case, first.actor, first.now)
+    await write_all([made], directory, answers)
+    await evidence.declare(getattr(order, "evidence", ()), made.case, first.actor, first.now)
     return view
 
 

@@ -194,10 +194,18 @@ async def in_charge(handler: UUID) -> list[UUID]:
 
 async def open_children(case_id: UUID) -> int:
     """Return how many cases below this one are not over."""
-    ended = [state.value for state in ENDED]
-    return await db.fetchval(
-        "select count(*) from cases where parent = $1 and state <> all($2::text[])", case_id, ended
+    return (await open_children_of([case_id])).get(case_id, 0)
+
+
+async def open_children_of(cases: Sequence[UUID]) -> dict[UUID, int]:
+    """Return how many cases below each of these are not over, where there are any."""
+    rows = await db.fetch(
+        "select parent, count(*) from cases where parent = any($1::uuid[]) and state <> all($2::text[])"
+        " group by parent",
+        list(cases),
+        [state.value for state in ENDED],
     )
+    return {row[0]: row[1] for row in rows}
 
 
 class JoinedRow(Struct, frozen=True, kw_only=True):
@@ -319,15 +327,15 @@ async def externals(source: str, prefix: str) -> list[str]:
 
 
 async def save(
-    case: Case,
+    cases: Sequence[Case],
     legs: Sequence[Leg],
     events: Sequence[EventRow],
     texts: Sequence[TextRow],
     commands: Sequence[CommandRow],
 ) -> None:
-    """Write a case, its changed legs, its trace, its texts and the command's answer: one statement."""
+    """Write cases, their changed legs, traces, texts and the commands' answers: one statement."""
     at = max((event.at for event in events), default=None)
-    await db.fetchval(_SAVE, [case], list(legs), list(events), list(texts), list(commands), at)
+    await db.fetchval(_SAVE, list(cases), list(legs), list(events), list(texts), list(commands), at)
 
 
 async def links(case_id: UUID) -> list[trace.Link]:

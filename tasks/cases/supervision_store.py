@@ -38,9 +38,46 @@ async def due(now: datetime, limit: int, after: Due | None = None) -> list[Due]:
     return [Due(**dict(row)) for row in await db.fetch(DUE, now, *seen, limit)]
 
 
-async def look_again(leg: UUID, at: datetime | None) -> None:
-    """Say when the sweep looks at a leg again, where there was nothing to do now."""
-    await db.execute("update case_leg set next_urge_at = $2 where id = $1", leg, at)
+class Locked(Struct, frozen=True, kw_only=True):
+    """A case's row under lock with those of its legs, unread: one that cannot be read keeps no other from it."""
+
+    id: UUID
+    row: dict[str, Any]
+    legs: list[dict[str, Any]]
+
+    def read(self) -> tuple[Case, tuple[Leg, ...]]:
+        """Return the case and its legs; ValidationError for rows that are none."""
+        return msgspec.convert(self.row, Case), tuple(msgspec.convert(leg, Leg) for leg in self.legs)
+
+
+async def lock_free(cases: Sequence[UUID]) -> list[Locked]:
+    """Lock those of some cases that nobody else has under lock, waiting for none, and return them with their legs.
+
+    The legs are read by a statement of their own, after the locks.
+    """
+    rows = await db.fetch(
+        f"select {', '.join(Case.__struct_fields__)} from cases where id = any($1::uuid[]) order by id"
+        " for update skip locked",
+        list(cases),
+    )
+    found = {row["id"]: Locked(id=row["id"], row=dict(row), legs=[]) for row in rows}
+    for leg in await db.fetch(
+        f"select {', '.join(Leg.__struct_fields__)} from case_leg where case_id = any($1::uuid[])"
+        " order by case_id, ordinal",
+        [*found],
+    ):
+        found[leg["case_id"]].legs.append(dict(leg))
+    return list(found.values())
+
+
+async def look_again(legs: Sequence[tuple[UUID, datetime | None]]) -> None:
+    """Say when the sweep looks at legs again, where there was nothing to do now."""
+    await db.execute(
+        "update case_leg set next_urge_at = n.at from unnest($1::uuid[], $2::timestamptz[]) as n(id, at)"
+        " where case_leg.id = n.id",
+        [leg for leg, _ in legs],
+        [at for _, at in legs],
+    )
 
 
 class CalendarRow(Struct, frozen=True, kw_only=True):

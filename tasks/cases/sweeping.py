@@ -1,7 +1,7 @@
 """The sweep: climbs the ladders, closes calls nobody answered, resumes, reminds, reckons again; safe to repeat."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,144 +9,136 @@ from prometheus_client import Counter
 
 from app.kernel import db, outbox
 from app.kernel.actor import Actor, system
-from app.kernel.ids import new_id
 from grid import facts as grid_facts
 from grid.organisations import Directory
-from tasks.cases import amending, calendars, commands, reference, standing, store, supervision, supervision_store
+from tasks.cases import amending, calendars, climbing, commands, reference, standing, store, supervision_store
 from tasks.cases import orders as o
-from tasks.cases.events import LegEscalated
-from tasks.cases.model import ENDED, Case, Leg, State
+from tasks.cases.catalogue import Catalogue
+from tasks.cases.climbing import Climbed
+from tasks.cases.model import ENDED, Case, Leg
 from tasks.cases.problems import TransitionRefused
 from tasks.cases.situation import Situation
-from tasks.cases.supervision import Rung
-from tasks.cases.supervision_store import Due
+from tasks.cases.supervision_store import Due, Locked
 
 logger = logging.getLogger("zjw.cases.sweep")
 
-FAILURES = Counter("zjw_sweep_failures_total", "Legs and cases the sweep could not deal with", ("error",))
+FAILURES = Counter("zjw_sweep_failures_total", "Cases the sweep could not deal with", ("error",))
 BATCH = 500
-_MOST_ROUNDS = 3
-"""An urging may reach one more rung (`urged 3`), and that one another; then it is the next sweep's turn."""
+TOGETHER = 100
+"""Cases of one transaction: a command to one of them waits so long."""
 
 
 async def sweep(district: str, now: datetime, batch: int = BATCH) -> int:
     """Do what is due at `now` in a district and return how many legs and cases had something done to them.
 
-    Each is taken in a transaction of its own, all of it or nothing, and looked at again under its case's lock, so two
-    workers, or a second run, urge once; after an outage one step stands for all of its kind that were missed. What
-    cannot be done yet (a call-back that waits for a child), or fails, keeps nobody else waiting.
+    Cases are taken under their locks, many in one transaction, and looked at again there, so two workers, or a second
+    run, urge once; who has one under lock is not waited for, the next sweep looks again. After an outage one step
+    stands for all of its kind that were missed. What a leg's rungs ask for is done whole or not at all; what cannot be
+    done yet (a call-back that waits for a child), or fails, keeps nobody else waiting.
     """
     actor = system(district, "sweep")
     made = 0
-    async for due in _all_due(district, now, batch):
-        made += await _one(district, due, actor, now)
+    async for page in _all_due(district, now, batch):
+        cases: dict[UUID, list[Due]] = {}
+        for due in page:
+            cases.setdefault(due.case, []).append(due)
+        several = list(cases.values())
+        for first in range(0, len(several), TOGETHER):
+            made += await _together(district, several[first : first + TOGETHER], actor, now)
     return made
 
 
-async def _one(district: str, due: Due, actor: Actor, now: datetime) -> bool:
-    """Do what is due of one leg or case, all of it or nothing; what fails is logged and counted and stops no other."""
-    try:
-        async with db.transaction(district):
-            return await (_climb(due, actor, now) if due.leg else _wake(due.case, actor, now))
-    except TransitionRefused:
-        return False  # somebody was faster, or a child is still open: the next sweep looks again
-    except Exception as error:
-        if isinstance(error, ConnectionError) or db.is_away(error):
-            raise  # the schedule runs again when the database is back
-        FAILURES.labels(type(error).__name__).inc()
-        # ids and the kind of error alone: a message may quote the row
-        logger.error("sweep of case %s failed: %s", due.case, type(error).__name__)
-        return False
-
-
-async def _all_due(district: str, now: datetime, batch: int) -> AsyncIterator[Due]:
+async def _all_due(district: str, now: datetime, batch: int) -> AsyncIterator[list[Due]]:
     after: Due | None = None
     while True:
         async with db.transaction(district):
             page = await supervision_store.due(now, batch, after)
-        for due in page:
-            yield due
+        yield page
         if len(page) < batch:
             return
         after = page[-1]
 
 
-async def _climb(due: Due, actor: Actor, now: datetime) -> bool:
-    """Do what the rungs that are reached ask for; with the next look put off where none is."""
-    done = False
-    for _ in range(_MOST_ROUNDS):
-        s, directory = await _situation(due.case, actor, now)
-        leg = s.find(due.id)
-        if leg is None:
-            break
-        rungs = supervision.reached(s, leg)
-        if not rungs:
-            if not done:
-                await supervision_store.look_again(leg.id, supervision.next_urge(s, leg))
-            break
-        for order in supervision.orders_of(rungs, leg):
-            await commands.carry_out(due.case, order, actor, now)
-        await outbox.emit(*_told(rungs, s, leg, directory))
-        done = True
-    return done
+async def _together(district: str, several: Sequence[list[Due]], actor: Actor, now: datetime) -> int:
+    """Deal with some cases in one transaction; if that cannot be written, with each of them by itself."""
+    try:
+        async with db.transaction(district):
+            return await _deal(several, actor, now)
+    except Exception as error:
+        _unless_away(error)
+        if len(several) == 1:
+            _failed(several[0][0].case, error)
+            return 0
+    return sum([await _together(district, [dues], actor, now) for dues in several])
 
 
-def _told(rungs: list[Rung], s: Situation, leg: Leg, directory: Directory) -> list[LegEscalated]:
-    """Return the events for whom the ladder names besides whose turn it is, one for each thing done."""
-    found: list[LegEscalated] = []
-    for what in dict.fromkeys(rung.what for rung in rungs):
-        same = [rung for rung in rungs if rung.what == what]
-        whom = dict.fromkeys(rung.whom for rung in same if rung.whom != "organisation")
-        named = [supervision.recipient(each, s, leg, directory) for each in whom]
-        recipients = tuple(dict.fromkeys(each for each in named if each is not None))
-        if recipients:
-            found.append(_event(s, leg.id, same[-1].step, what, recipients))
-    return found
+def _unless_away(error: Exception) -> None:
+    if isinstance(error, ConnectionError) or db.is_away(error):
+        raise error  # the schedule runs again when the database is back
 
 
-def _event(s: Situation, leg: UUID | None, step: str, what: str, recipients: tuple[UUID, ...]) -> LegEscalated:
-    return LegEscalated(
-        id=new_id(),
-        at=s.now,
-        actor=s.actor.id,
-        case=s.case.id,
-        number=s.case.number,
-        leg=leg,
-        step=step,
-        what=what,
-        recipients=recipients,
-        version=s.case.version,
-    )
+def _failed(case: UUID, error: Exception) -> None:
+    FAILURES.labels(type(error).__name__).inc()
+    # the id and the kind of error alone: a message may quote the row
+    logger.error("sweep of case %s failed: %s", case, type(error).__name__)
 
 
-async def _situation(case_id: UUID, actor: Actor, now: datetime) -> tuple[Situation, Directory]:
+async def _deal(several: Sequence[list[Due]], actor: Actor, now: datetime) -> int:
+    """Lock the cases, decide on each, and write what all of them leave, set-wise."""
+    dues = {each[0].case: each for each in several}
+    locked = await supervision_store.lock_free([*dues])
+    catalogue, directory = (await reference.present()).catalogue, await grid_facts.directory(now)
+    children = await store.open_children_of([each.id for each in locked])
+    made, done = 0, list[Climbed]()
+    for each in locked:
+        try:
+            s = _read(each, catalogue, actor, now, directory, children.get(each.id, 0))
+        except Exception as error:
+            _failed(each.id, error)
+            continue
+        climbed, count = _decided(s, dues[each.id], directory)
+        done.append(climbed)
+        made += count
+    await supervision_store.look_again([look for each in done for look in each.look_again])
+    moved = [each for each in done if each.steps]
+    if moved:
+        await commands.write_all([commands.sealed(each.steps) for each in moved], directory)
+        await outbox.emit(*(event for each in moved for event in each.told))
+    return made
+
+
+def _read(
+    locked: Locked, catalogue: Catalogue, actor: Actor, now: datetime, directory: Directory, children: int
+) -> Situation:
+    case, legs = locked.read()
+    item = catalogue.version(case.item, case.item_version)
+    return standing.situation(case, legs, item, actor, now, directory, children)
+
+
+def _decided(s: Situation, dues: Sequence[Due], directory: Directory) -> tuple[Climbed, int]:
+    """Return the case after all that is due of it, and of how many legs (or the case itself) something was done."""
+    at, made = Climbed(s=s), 0
+    for due in dues:
+        try:
+            then = climbing.climb(at, due.id, directory) if due.leg else climbing.wake(at, directory)
+        except TransitionRefused:
+            continue  # a child is still open: the next sweep looks again
+        except Exception as error:
+            _failed(due.case, error)
+            continue
+        made += len(then.steps) > len(at.steps)
+        at = then
+    return at, made
+
+
+async def _situation(case_id: UUID, actor: Actor, now: datetime) -> Situation:
     """Lock a case and return what deciding on it looks at."""
     locked = await store.lock(case_id)
     if locked is None:
-        raise LookupError(f"case {case_id} was due and is gone")
+        raise LookupError(f"case {case_id} was open and is gone")
     case, legs = locked
     item = (await reference.present()).catalogue.version(case.item, case.item_version)
-    directory = await grid_facts.directory(now)
-    return standing.situation(case, legs, item, actor, now, directory), directory
-
-
-async def _wake(case_id: UUID, actor: Actor, now: datetime) -> bool:
-    s, directory = await _situation(case_id, actor, now)
-    at = supervision.wake_at(s.case, s.item, s.calendar)
-    if at is None or at > now:
-        return False  # another worker was faster
-    over = s.case.state is State.CALLING_BACK and s.case.call_back_due is not None and s.case.call_back_due <= now
-    if over or s.case.state is State.SUSPENDED:
-        order = o.Resume() if s.case.state is State.SUSPENDED else o.CloseUnrated()
-        await commands.carry_out(case_id, order, actor, now)
-        return True
-    await commands.carry_out(case_id, o.Remind(), actor, now)
-    centre = directory.centre()
-    told = (s.case.verifier or s.case.desk, None if centre is None else centre.id)
-    recipients = tuple(dict.fromkeys(each for each in told if each is not None))
-    clock = "verify" if s.case.state is State.HANDLED else "call_back"
-    await outbox.emit(_event(s, None, f"{clock} {now.isoformat(timespec='minutes')}", "remind", recipients))
-    return True
+    return standing.situation(case, legs, item, actor, now, await grid_facts.directory(now))
 
 
 async def recompute(district: str, now: datetime, batch: int = BATCH) -> int:
@@ -166,14 +158,23 @@ async def recompute(district: str, now: datetime, batch: int = BATCH) -> int:
             page = await supervision_store.open_cases(after, batch)
             wrong = [case.id for case, legs in page if await _differs(case, legs, actor, now)]
         for case_id in wrong:
-            async with db.transaction(district):
-                made += await _reckon(case_id, actor, now)
+            made += await _reckoned(district, case_id, actor, now)
         if len(page) < batch:
             break
         after = page[-1][0].id
     async with db.transaction(district):
         await supervision_store.set_reckoned(mark, now)
     return made
+
+
+async def _reckoned(district: str, case_id: UUID, actor: Actor, now: datetime) -> bool:
+    try:
+        async with db.transaction(district):
+            return await _reckon(case_id, actor, now)
+    except Exception as error:
+        _unless_away(error)
+        _failed(case_id, error)
+        return False
 
 
 async def _differs(case: Case, legs: tuple[Leg, ...], actor: Actor, now: datetime) -> bool:
@@ -183,7 +184,7 @@ async def _differs(case: Case, legs: tuple[Leg, ...], actor: Actor, now: datetim
 
 
 async def _reckon(case_id: UUID, actor: Actor, now: datetime) -> bool:
-    s, _ = await _situation(case_id, actor, now)
+    s = await _situation(case_id, actor, now)
     if s.case.state in ENDED or not amending.moves(s):
         return False  # it ended, or another command reckoned it, meanwhile
     await commands.carry_out(case_id, o.Recompute(), actor, now)

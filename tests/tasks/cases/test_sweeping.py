@@ -1,6 +1,7 @@
 """The sweep on a real database: everything due in one indexed query, each step once, however often it runs."""
 
 import asyncio
+import contextvars
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -166,6 +167,32 @@ async def test_one_leg_that_cannot_be_swept_ends_no_other_and_is_counted(
     assert failures() == before + 1
     assert str(poison.id) in caplog.text
     assert "坏的" not in caplog.text
+
+
+async def test_a_case_somebody_has_under_lock_is_not_waited_for_and_is_swept_the_next_time(real_place: str):
+    async with db.transaction(real_place):
+        busy = await opened(description="正在改")
+        await opened(description="闲着的")
+    async with db.transaction(real_place):
+        await store.lock(busy.id)
+        other = asyncio.create_task(sweeping.sweep(real_place, NOW + 3 * DAY), context=contextvars.Context())
+        assert await asyncio.wait_for(other, 10) == 1
+    assert await sweeping.sweep(real_place, NOW + 3 * DAY) == 1
+
+
+async def test_a_case_that_cannot_be_reckoned_again_ends_no_other(real_place: str):
+    async with db.transaction(real_place):
+        poison, fine = await opened(description="坏的"), await opened(description="好的")
+        storm = CalendarDocument(days=(Day(date=date(2026, 11, 24), off=True, name="台风"),))
+        await calendar_commands.write(ChangedCalendar(version=0, calendar=storm), stage.CENTRE_CLERK, NOW)
+        await db.execute(
+            "alter table case_leg add constraint refused check (case_id <> '" + str(poison.id) + "') not valid"
+        )
+    assert await sweeping.recompute(real_place, NOW) == 1
+    async with db.transaction(real_place):
+        assert (await steps(fine))[-1] == "recomputed"
+        assert "recomputed" not in await steps(poison)
+        await db.execute("alter table case_leg drop constraint refused")
 
 
 async def test_a_rung_whose_second_order_fails_leaves_nothing_of_the_first(real_place: str):
