@@ -44,9 +44,12 @@ class Alert(Struct, frozen=True, kw_only=True):
     raised_at: datetime
 
 
-def key(alert: UUID) -> str:
-    """Return the key of the alert's case, unique among its source: one episode never opens two cases."""
-    return f"alert:{alert}"
+def key(alert: Alert) -> str:
+    """Return the key of the alert's case, unique among its source: an episode opens one each time it begins or goes on.
+
+    It goes on in the case it has; only where people merged, withdrew or archived that one does the key open another.
+    """
+    return f"alert:{alert.id}" + (f":{alert.resumed}" if alert.resumed else "")
 
 
 def begins(transition: Transition) -> bool:
@@ -111,7 +114,7 @@ def report(alert: Alert, device: Device, rule: Rule, subject: Subject) -> Report
     )
     return Report(
         source=SOURCE,
-        external_id=key(alert.id),
+        external_id=key(alert),
         item=rule.item or "",
         title=(rule.title or f"{device.name}：{subject.name} 超限")[:200],
         description=f"{device.name}（{device.code}）{subject.name} {value} {subject.unit}，超过 {limit}。"

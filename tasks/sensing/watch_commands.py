@@ -161,10 +161,8 @@ async def _raise(
 ) -> Alert:
     """Open the case of an alert (or tell the one it has), unless the device is under maintenance."""
     resumed = alert.case_id is not None
-    if alert.case_id is not None:
-        await _fires_again(alert.case_id, actor, now)
-    else:
-        alert = await _open(alert, device, version, subject, actor, now)
+    if alert.case_id is None or not await _fires_again(alert.case_id, actor, now):
+        alert = await _open(msgspec.structs.replace(alert, case_id=None), device, version, subject, actor, now)
     await outbox.emit(
         AlertRaised(
             id=new_id(),
@@ -208,11 +206,16 @@ async def _order(case: UUID, order: Order, actor: Actor, now: datetime) -> bool:
     return True
 
 
-async def _fires_again(case: UUID, actor: Actor, now: datetime) -> None:
-    """Tell the case of an episode that goes on; a closed one is reopened first."""
-    if not await _order(case, SignalOrder(signal=Signal.FIRING), actor, now):
-        await _order(case, Reopen(reason="预警信号再次触发 The signal fires again"), actor, now)
-        await _order(case, SignalOrder(signal=Signal.FIRING), actor, now)
+async def _fires_again(case: UUID, actor: Actor, now: datetime) -> bool:
+    """Tell the case of an episode that goes on; a closed one is reopened first. False when it takes neither any more.
+
+    A case that people merged, withdrew, rejected or archived cannot carry what happens after it: a new one must.
+    """
+    firing = SignalOrder(signal=Signal.FIRING)
+    if await _order(case, firing, actor, now):
+        return True
+    reopened = await _order(case, Reopen(reason="预警信号再次触发 The signal fires again"), actor, now)
+    return reopened and await _order(case, firing, actor, now)
 
 
 async def _clear(alert: Alert, device: Device, actor: Actor, now: datetime) -> None:

@@ -107,6 +107,23 @@ async def test_however_often_an_episode_goes_on_it_is_never_left_with_a_closed_c
         assert (case["reopens"], case["state"] in ("assigned", "accepted")) == (again, True)
 
 
+@pytest.mark.parametrize("state", ["merged", "withdrawn", "rejected", "archived"])
+async def test_what_fires_after_people_ended_its_case_for_good_opens_another(district: str, state: str):
+    place = await build({"clear_for": 0, "reopen_window": 3600})
+    await send(place, (0, 12), (10, 5))
+    await evaluate(place, 10)
+    (case,) = await cases()
+    await db.execute("update case_leg set state = 'recalled' where case_id = $1", case["id"])
+    await db.execute("update cases set state = $2, closed_at = $3 where id = $1", case["id"], state, at(20))
+    await send(place, (50, 13))
+    await evaluate(place, 50)
+    await evaluate(place, 51)
+    first, second = await cases()
+    (alert,) = await alerts()
+    assert (first["state"], second["state"], second["signal"]) == (state, "assigned", "firing")
+    assert (alert["case_id"], alert["waiting"], alert["resumed"]) == (second["id"], None, 1)
+
+
 async def test_under_maintenance_the_state_advances_and_the_case_opens_when_it_ends(district: str):
     place = await build()
     await commands.set_maintenance(place.sensor.device.id, at(-10), at(100), place.centre, NOON)
