@@ -1,9 +1,10 @@
-"""`zjw deadline`, `zjw route`, `zjw trail`: what they print and how they refuse."""
+"""`zjw deadline`, `zjw route`, `zjw trail`, `zjw calendar`: what they print and how they refuse."""
 
 import asyncio
 import json
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 from app.cli import deadline, main
 from app.kernel import db
 from app.kernel.ids import new_id
-from tasks.cases import intake, rules_store
+from tasks.cases import intake, rules_store, trail
 from tests.tasks.cases import stage, town
 
 
@@ -119,3 +120,39 @@ async def test_route_explains_and_trail_finds_the_broken_link(real_place: str, d
     code, out = await run(database_url, tmp_path, "trail", "verify", "--case", str(opened.id))
     assert code == 1
     assert "step 2" in out
+
+
+async def test_roots_kept_elsewhere_tell_that_a_day_was_rewritten(real_place: str, database_url: str, tmp_path: Path):
+    async with db.transaction(real_place):
+        await intake.open(intake.Report(source="citizen", item="H008", description="吵"), stage.CITIZEN, stage.NOW)
+    assert await trail.seal_day(real_place, stage.NOW + timedelta(days=2))
+    code, plain = await run(database_url, tmp_path, "trail", "roots")
+    assert (code, len(plain.splitlines())) == (0, 1)
+    code, out = await run(database_url, tmp_path, "trail", "roots", "--json")
+    [root] = json.loads(out)
+    assert f"{root['day']}" in plain
+    assert f"{root['algorithm']}:{root['hash']}" in plain
+    kept = tmp_path / "roots.json"
+    kept.write_text(out, encoding="utf-8")
+    assert (await run(database_url, tmp_path, "trail", "verify", "--roots", str(kept)))[0] == 0
+    other = [root | {"hash": "0" * len(root["hash"])}]
+    kept.write_text(json.dumps(other), encoding="utf-8")
+    assert (await run(database_url, tmp_path, "trail", "verify", "--roots", str(kept)))[0] == 1
+    kept.write_text("{}", encoding="utf-8")
+    assert (await run(database_url, tmp_path, "trail", "verify", "--roots", str(kept)))[0] == 2
+
+
+async def test_days_of_the_district_are_imported_and_shown_and_a_bad_file_changes_nothing(
+    real_place: str, database_url: str, tmp_path: Path
+):
+    code, out = await run(database_url, tmp_path, "calendar", "show", "--json")
+    assert (code, json.loads(out)["version"]) == (0, 0)
+    days = tmp_path / "days.csv"
+    days.write_text("date,name,isOffDay\n2026-12-07,演示停工日,true\n", encoding="utf-8")
+    code, out = await run(database_url, tmp_path, "calendar", "import", str(days))
+    assert (code, "2026-12-07  休 off  演示停工日" in out) == (0, True), out
+    days.write_text("date,name,isOffDay\n2026-13-07,演示,true\n", encoding="utf-8")
+    assert (await run(database_url, tmp_path, "calendar", "import", str(days)))[0] == 1
+    code, out = await run(database_url, tmp_path, "calendar", "show", "--json")
+    shown = json.loads(out)
+    assert (code, shown["version"], [each["date"] for each in shown["calendar"]["days"]]) == (0, 1, ["2026-12-07"])
