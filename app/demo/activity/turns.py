@@ -33,7 +33,7 @@ def plan(course: Course, case: Case, legs: tuple[Leg, ...]) -> Given | None:
     if leg is None:
         return None
     if leg.state is LegState.UNSIGNED:
-        return _unsigned(course, case, leg)
+        return _unsigned(course, case, leg, legs)
     if leg.state is LegState.SIGNED:
         return _signed(course, case, leg, legs)
     return _submitted(course, leg, legs)
@@ -53,15 +53,20 @@ def _assigner(course: Course, leg: Leg) -> Actor:
     return course.person(leg.assigner or course.cast.centre.id)
 
 
-def _unsigned(course: Course, case: Case, leg: Leg) -> Given | None:
+def _unsigned(course: Course, case: Case, leg: Leg, legs: tuple[Leg, ...]) -> Given | None:
     random, worker = course.random, course.person(leg.organisation)
     at = pace.by(random, leg.assigned_at, course.after, leg.sign_due, course.cast.skill(leg.organisation))
     root = leg.kind is LegKind.ROOT
     if root and case.state is State.ASSIGNED and course.once(leg, "withdrawn", WITHDRAWN):
         return Given(at, course.person(course.cast.centre.id), o.Withdraw(reason="诉求人表示问题已自行解决。"))
-    if root and not leg.final and course.once(leg, "returned", RETURNED):
+    if root and not leg.final and not _worked(leg, legs) and course.once(leg, "returned", RETURNED):
         return Given(at, worker, o.Return(leg=leg.id, reason="不属于本单位职责范围，建议由属地或主管部门处理。"))
     return Given(at, worker, o.Sign(leg=leg.id))
+
+
+def _worked(leg: Leg, legs: tuple[Leg, ...]) -> bool:
+    """Whether work was recorded in a turn or anywhere below it: then it is not returned."""
+    return leg.worked or any(_worked(each, legs) for each in legs if each.parent == leg.id)
 
 
 def _signed(course: Course, case: Case, leg: Leg, legs: tuple[Leg, ...]) -> Given | None:
