@@ -15,10 +15,10 @@ from litestar.utils.scope.state import ScopeState
 from app import answers
 from app.kernel import db
 from app.kernel.actor import Actor
-from app.kernel.problem import Problem, TooLarge, invalid
+from app.kernel.problem import Problem, invalid
+from app.server import bodies
 
 _LONGEST_KEY = 255
-_LARGEST_BODY = 10 * 1024 * 1024
 
 
 class KeyReused(Problem):
@@ -46,7 +46,7 @@ class Idempotency(ASGIMiddleware):
             return
         if not 1 <= len(key) <= _LONGEST_KEY:
             raise invalid("Idempotency-Key", "长度应为 1–255", "has 1 to 255 characters")
-        body = await _read(receive)
+        body = await bodies.read(receive)
         asked = f"POST {scope['path']}?".encode() + scope["query_string"] + b"\n"
         fingerprint = hashlib.sha256(asked + body).hexdigest()
         sent: list[Message] = []
@@ -102,17 +102,3 @@ async def _stored(actor: UUID, key: str, fingerprint: str) -> list[Message]:
     start: Any = {"type": "http.response.start", "status": answer.status, "headers": headers}
     content: Any = {"type": "http.response.body", "body": answer.body, "more_body": False}
     return [start, content]
-
-
-async def _read(receive: Receive) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message: Any = await receive()
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > _LARGEST_BODY:
-            raise TooLarge
-        chunks.append(chunk)
-        if message["type"] != "http.request" or not message.get("more_body"):
-            return b"".join(chunks)

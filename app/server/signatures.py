@@ -9,11 +9,11 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from app.identity import commands, keys
 from app.kernel import db
 from app.kernel.actor import Actor
-from app.kernel.problem import Problem, Text, TooLarge
+from app.kernel.problem import Problem, Text
+from app.server import bodies
 
 HEADERS = ("x-timestamp", "x-nonce", "x-signature")
 READING = ("GET", "HEAD", "OPTIONS")
-LARGEST_BODY = 10 * 1024 * 1024
 
 REASONS: dict[str, Text] = {
     "missing": (
@@ -99,7 +99,7 @@ async def _admit(scope: Scope, receive: Receive, actor: Actor) -> bytes:
         raise _refused("window")
     if not keys.is_nonce(nonce):
         raise _refused("nonce")
-    body = await _read(receive)
+    body = await bodies.read(receive)
     request: Any = scope
     signed = keys.request_text(request["method"], _target(request), _attributes(headers) + body)
     if not keys.signature_fits(scope["state"]["api_secret"], timestamp, nonce, signed, signature):
@@ -127,17 +127,3 @@ def _target(request: Any) -> str:
     raw: bytes = request["raw_path"]
     query: bytes = request["query_string"]
     return (raw + b"?" + query if query else raw).decode("latin-1")
-
-
-async def _read(receive: Receive) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message: Any = await receive()
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            raise TooLarge
-        chunks.append(chunk)
-        if message["type"] != "http.request" or not message.get("more_body"):
-            return b"".join(chunks)

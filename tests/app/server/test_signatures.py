@@ -16,7 +16,8 @@ from app.kernel import clock, db
 from app.kernel.actor import Role
 from app.kernel.ids import new_id
 from app.server import limits
-from app.server.signatures import KINDS, LARGEST_BODY, REASONS
+from app.server.bodies import LARGEST
+from app.server.signatures import KINDS, REASONS
 from tests.app.server.conftest import marks
 from tests.tools import people
 from tests.tools.signing import Signed, signed
@@ -200,7 +201,7 @@ async def test_a_body_in_pieces_and_an_encoded_query_are_signed_as_sent(
 async def test_a_body_over_the_limit_is_read_no_further_whatever_its_signature(
     district: str, probe: httpx.AsyncClient
 ) -> None:
-    body = bytes(LARGEST_BODY + 1)
+    body = bytes(LARGEST + 1)
     answer = await send(probe, MARKS, signed(await made(district), "POST", MARKS, b""), body)
     assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
 
