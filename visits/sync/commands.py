@@ -38,7 +38,7 @@ from visits.problems import (
 from visits.sync import feed, store, upcast, verdict
 from visits.sync.feed import Pull, PullAnswer
 from visits.sync.handlers import HANDLERS, Context
-from visits.sync.store import DeviceStanding, Known, Origin, Unsettled
+from visits.sync.store import DeviceStanding, Known, Origin, Unsettled, Waiting
 from visits.sync.verdict import Op, Push, PushAnswer, Ruling, Verdict
 
 log = logging.getLogger("visits.sync")
@@ -208,25 +208,41 @@ async def _apply(op: Op, context: Context) -> Verdict:
 
 
 async def _release(batch: _Batch, now: datetime) -> None:
-    """Deal with held ops of the person whose dependencies have landed by now, until none is left."""
-    while waiting := await store.ready(batch.actor.id):
+    """Deal with held ops of the person whose dependencies have landed by now, until none is left.
+
+    One that fails stays held for the next push to try and blocks none of the others; nor is more than a push's worth
+    dealt with at once, so that no transaction grows long.
+    """
+    tried: set[UUID] = set()
+    while len(tried) < verdict.MAX_OPS and (waiting := await store.ready(batch.actor.id, tried)):
         for each in waiting:
-            op = msgspec.convert(each.op, Op)
-            origin = Origin(
-                person=each.person,
-                device=each.device,
-                app_schema=each.app_schema,
-                sent_at=each.sent_at,
-                received_at=each.received_at,
-            )
-            when = verdict.moment(op, origin.sent_at, origin.received_at)
+            tried.add(each.op_id)
+            await _let_go(each, batch, now)
+
+
+async def _let_go(waiting: Waiting, batch: _Batch, now: datetime) -> None:
+    """Deal with one op that waited, as of the push that brought it."""
+    op = msgspec.convert(waiting.op, Op)
+    origin = Origin(
+        person=waiting.person,
+        device=waiting.device,
+        app_schema=waiting.app_schema,
+        sent_at=waiting.sent_at,
+        received_at=waiting.received_at,
+    )
+    when = verdict.moment(op, origin.sent_at, origin.received_at)
+    try:
+        async with db.transaction(batch.actor.district):
             answer = await _apply(op, Context(batch.actor, origin, when))
-            if answer.verdict is Ruling.RETRY:
-                return  # it stays held; the next push tries again
-            content = verdict.to_bytes(answer)
-            await store.settle(op.op_id, answer.verdict.value, content, now)
-            known = Known(op_id=op.op_id, digest=verdict.digest(op), state=answer.verdict.value, verdict=content)
-            batch.known[op.op_id] = known
+    except PASSING as error:
+        log.warning("held op of type %s to be retried: %s", op.type, type(error).__name__)
+        return
+    if answer.verdict is Ruling.RETRY:
+        return
+    content = verdict.to_bytes(answer)
+    await store.settle(op.op_id, answer.verdict.value, content, now)
+    known = Known(op_id=op.op_id, digest=verdict.digest(op), state=answer.verdict.value, verdict=content)
+    batch.known[op.op_id] = known
 
 
 async def unsettled(actor: Actor, before: UUID | None, limit: int, now: datetime) -> list[Unsettled]:

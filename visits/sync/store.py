@@ -130,14 +130,15 @@ async def settle(op_id: UUID, state: str, verdict: bytes, now: datetime) -> None
     )
 
 
-async def ready(person: UUID, limit: int = 100) -> list[Waiting]:
-    """Lock and return the held ops of a person that now have all they depend on, oldest first."""
+async def ready(person: UUID, tried: Collection[UUID], limit: int = 100) -> list[Waiting]:
+    """Lock and return the held ops of a person, but for those tried, that now have all they depend on, oldest first."""
     rows = await db.fetch(
         "select op_id, person, device, app_schema, sent_at, received_at, op from sync_op s where state = 'held'"
         " and person = $1 and not exists (select from unnest(s.depends_on) as d(id) where not exists (select"
         " from sync_op o where o.op_id = d.id and o.state in ('applied', 'merged')))"
-        " order by received_at, op_id limit $2 for update skip locked",
+        " and op_id <> all($2::uuid[]) order by received_at, op_id limit $3 for update skip locked",
         person,
+        list(tried),
         limit,
     )
     return [Waiting(**dict(row)) for row in rows]

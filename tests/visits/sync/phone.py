@@ -16,13 +16,13 @@ from visits.sync.feed import Pull, PullAnswer
 LATER = EVENING + timedelta(hours=1)
 
 
-async def pushed(on: Stage, *ops: dict[str, Any], now: datetime = LATER, **changes_: Any) -> list[dict[str, Any]]:
+async def pushed(on: Stage, *ops: Any, now: datetime = LATER, **changes_: Any) -> list[dict[str, Any]]:
     """Push as the worker and return the verdicts, decoded."""
     answer = await commands.push(stage.push(on, *ops, **changes_), on.worker.actor, now)
     return [msgspec.json.decode(raw) for raw in answer.verdicts]
 
 
-async def words(on: Stage, *ops: dict[str, Any], **changes_: Any) -> list[str]:
+async def words(on: Stage, *ops: Any, **changes_: Any) -> list[str]:
     return [verdict["verdict"] for verdict in await pushed(on, *ops, **changes_)]
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from asyncpg.exceptions import DeadlockDetectedError
 from msgspec.structs import replace
 
 from app.kernel import db
@@ -181,6 +182,31 @@ async def test_an_op_without_its_dependency_is_held_seen_by_people_and_released_
     assert await words(on, second, third) == ["applied", "applied"]
     assert await commands.unsettled(on.worker.actor, None, 10, LATER) == []
     assert set((await pull(on)).acknowledged.values()) == {"applied"}
+
+
+@pytest.mark.parametrize("failure", [OSError("a disk"), DeadlockDetectedError("two in a ring")])
+async def test_a_held_op_that_fails_when_released_blocks_no_other_and_is_tried_again(
+    on: Stage, failure: Exception
+) -> None:
+    calls: list[UUID] = []
+
+    async def once_bad(op_: Op, _context: Context) -> Effect:
+        calls.append(op_.op_id)
+        if len(calls) == 1:
+            raise failure
+        return Effect(version=1)
+
+    first = op("visit.record", visit_body(on.homes[0]))
+    poison = op("test.once_bad", {}, depends_on=[first["op_id"]])
+    good = op("visit.record", visit_body(on.homes[1]), depends_on=[first["op_id"]])
+    HANDLERS["test.once_bad"] = once_bad
+    try:
+        assert await words(on, poison, good) == ["held", "held"]
+        assert await words(on, first) == ["applied"]
+        assert await words(on, poison, good) == ["applied", "applied"]
+    finally:
+        del HANDLERS["test.once_bad"]
+    assert (len(calls), await count("visit")) == (2, 2)
 
 
 async def test_an_op_that_depends_on_a_refused_one_stays_held(on: Stage) -> None:
