@@ -54,7 +54,7 @@ def make(folder: Path, database_url: str, media_root: Path, now: datetime, progr
         raise Trouble(f"{folder} is not empty: name a new folder for the backup.")
     folder.mkdir(parents=True, exist_ok=True)
     progress("database", 0, 1)
-    _run("pg_dump", "--format=custom", "--no-owner", "--file", str(folder / DUMP), database_url)
+    _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--file", str(folder / DUMP), database_url)
     progress("database", 1, 1)
     # After the dump: every file a row of the snapshot names was kept before that row was committed.
     files = [File(str(path.relative_to(media_root)), path.stat().st_size) for path in _stored(media_root)]
@@ -99,8 +99,9 @@ async def restore(folder: Path, database_url: str, media_root: Path, now: dateti
         progress("media", done, len(backup.files))
     progress("database", 0, 1)
     await _drop_districts(database_url)
-    _run("pg_restore", "--clean", "--if-exists", "--no-owner", "--single-transaction", "--dbname", database_url,
-         str(folder / DUMP))  # fmt: skip
+    # rights are given by the migrations below: the role they name may not be there yet
+    _run("pg_restore", "--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--dbname",
+         database_url, str(folder / DUMP))  # fmt: skip
     progress("database", 1, 1)
     await runner.migrate(database_url, now)
     await _new_epochs(database_url)

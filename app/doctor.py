@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from app import reach
 from app.settings import Settings, without_password
 from app.trouble import Trouble
-from migrations import runner
+from migrations import roles, runner
 
 LEAST_POSTGRES = 150000
 LEAST_POSTGIS = (3, 3)
@@ -34,6 +34,13 @@ class Finding(Struct, frozen=True):
     text: str
     remedy: str = ""
 
+
+_WHO = """
+    select r.rolname as name, r.rolsuper as superuser, exists (
+        select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname ~ '^d[0-9]{6}$' and pg_has_role(r.oid, c.relowner, 'member')
+    ) as owns from pg_roles r where r.rolname = current_user
+"""
 
 Check = Callable[[Settings, datetime], Awaitable[list[Finding]]]
 
@@ -57,9 +64,21 @@ async def _database(given: Settings, now: datetime) -> list[Finding]:
         version = int(await connection.fetchval("show server_version_num"))
         postgis = await connection.fetchval("select default_version from pg_available_extensions where name='postgis'")
         skew = await connection.fetchval("select clock_timestamp()") - datetime.now(UTC)
+        who = await connection.fetchrow(_WHO)
     finally:
         await connection.close()
-    return [_version(version), _postgis(postgis), _clock(skew)]
+    return [_version(version), _postgis(postgis), _role(**dict(who or {})), _clock(skew)]
+
+
+def _role(name: str, superuser: bool, owns: bool) -> Finding:
+    if superuser or owns:
+        text = f"{name} is a superuser" if superuser else f"{name} owns the tables"
+        remedy = (
+            f"Records can be changed by it: let DATABASE_URL name {roles.APPLICATION} (`zjw migrate` makes it, give it"
+            " a password) and DATABASE_OWNER_URL the owner."
+        )
+        return Finding("role", "warning", text, remedy)
+    return Finding("role", "ok", f"{name} owns nothing")
 
 
 def _version(number: int) -> Finding:

@@ -23,8 +23,8 @@ def database(url: str) -> Generator[None]:
         raise Trouble(f"The database at {shown} refuses user or password: correct DATABASE_URL.") from None
     except asyncpg.InsufficientPrivilegeError as error:
         raise Trouble(
-            f"The database user may not do this ({error}): make it the owner of the database,"
-            " and let a superuser run `create extension postgis` once."
+            f"The database user may not do this ({error}): let DATABASE_OWNER_URL name the owner of the database,"
+            " a superuser run `create extension postgis` once, and `zjw migrate` give zjw_app its rights."
         ) from None
     except asyncpg.FeatureNotSupportedError as error:
         if "postgis" not in str(error):

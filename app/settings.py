@@ -13,13 +13,18 @@ import msgspec
 from msgspec import Meta, Struct
 
 from app import secret_keys
-from app.embedded.postgres import Postgres
+from app.embedded.postgres import APPLICATION, Postgres
 from app.embedded.valkey import Valkey
 from app.trouble import Trouble
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PREFIX = "ZJW_"
-BARE = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL", "media_url": "MEDIA_URL"}
+BARE = {
+    "database_url": "DATABASE_URL",
+    "database_owner_url": "DATABASE_OWNER_URL",
+    "redis_url": "REDIS_URL",
+    "media_url": "MEDIA_URL",
+}
 """Fields whose variable carries no prefix, because other programs use the same name."""
 
 NOT_SETTINGS = {"ZJW_TEST_HOME"}
@@ -46,7 +51,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     home: Annotated[Path, Meta(description="Folder of private services, logs, keys and media.")] = CHECKOUT / ".local"
     database_url: Annotated[
         DatabaseUrl,
-        Meta(description="PostgreSQL 15 or newer with PostGIS 3.3 or newer; default: the private cluster in the home."),
+        Meta(
+            description="PostgreSQL 15 or newer with PostGIS 3.3 or newer, as the role `zjw_app`, which owns nothing;"
+            " default: the private cluster in the home."
+        ),
+    ] = ""
+    database_owner_url: Annotated[
+        DatabaseUrl,
+        Meta(
+            description="The same database as the owner of its tables, for `zjw migrate`, `district`, `demo`, `backup`"
+            " and `restore` alone; server and worker do without. Default: `DATABASE_URL`."
+        ),
     ] = ""
     redis_url: Annotated[
         QueueUrl, Meta(description="Valkey or Redis 7, which carries the queue; default: the private one in the home.")
@@ -273,7 +288,8 @@ def _completed(settings: Settings) -> Settings:
     keys = secret_keys.load_or_make(home) if not (settings.jwt_key and settings.cipher_keys) else None
     return msgspec.structs.replace(
         settings,
-        database_url=settings.database_url or _private_database(home),
+        database_url=settings.database_url or _private_database(home).url(user=APPLICATION),
+        database_owner_url=settings.database_owner_url or settings.database_url or _private_database(home).url(),
         redis_url=settings.redis_url or Valkey.at(home).url(),
         media_url=settings.media_url or (home / "media").as_uri(),
         base_url=settings.base_url or f"http://{settings.host}:{settings.port}",
@@ -282,10 +298,10 @@ def _completed(settings: Settings) -> Settings:
     )
 
 
-def _private_database(home: Path) -> str:
+def _private_database(home: Path) -> Postgres:
     if not (home / "postgres").exists():
         raise Trouble(
             f"DATABASE_URL is not set and there is no private database in {home}:"
             " run `make demo`, or set DATABASE_URL=postgresql://user:password@host/name."
         )
-    return Postgres.at(home).url()
+    return Postgres.at(home)

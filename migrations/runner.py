@@ -11,6 +11,7 @@ import asyncpg
 from msgspec import Struct
 
 from app.kernel.db import schema_of
+from migrations import roles
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -122,6 +123,9 @@ async def missing(dsn: str) -> dict[str, list[str]]:
         wanted = [migration.id for migration in available()]
         lacks: dict[str, list[str]] = {}
         for schema in (schema_of(row["code"]) for row in rows):
+            if not await connection.fetchval("select has_schema_privilege($1, 'usage')", schema):
+                lacks[schema] = ["grants"]  # to the application's role, which asks
+                continue
             done = await _done(connection, schema)
             if absent := [one for one in wanted if one not in done]:
                 lacks[schema] = absent
@@ -145,6 +149,7 @@ async def _prepare(connection: Connection) -> None:
         await connection.execute("create extension postgis schema public")
     for statement in SHARED:
         await connection.execute(statement)
+    await roles.make(connection)
 
 
 async def _bring_up(
@@ -163,6 +168,7 @@ async def _bring_up(
         if migration.id not in done:
             await _apply(connection, schema, migration, now)
         progress(schema, number, len(wanted))
+    await roles.grant(connection, schema)
 
 
 async def _apply(connection: Connection, schema: str, migration: Migration, now: datetime) -> None:

@@ -56,7 +56,7 @@ def services() -> Services:
 def database_url(services: Services) -> Iterator[str]:
     """Address of this process's own database: migrated, with the empty districts 330109 and 330110."""
     with databases.clone(services, (DISTRICT, NEIGHBOUR)) as url:
-        yield url
+        yield databases.as_application(url)
 
 
 @pytest.fixture(scope="session")

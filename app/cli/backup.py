@@ -24,7 +24,7 @@ def media_root(chosen: settings.Settings) -> Path:
 def command(folder: Path, as_json: bool) -> None:
     """Save database and media into FOLDER (new or empty), while everything runs."""
     chosen = settings.load()
-    made = backup.make(folder, chosen.database_url, media_root(chosen), clock.now(), bars())
+    made = backup.make(folder, chosen.database_owner_url, media_root(chosen), clock.now(), bars())
     tell(made, as_json, f"saved 已备份 in {folder}")
 
 

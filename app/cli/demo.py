@@ -41,7 +41,8 @@ def command() -> None:
 def load_demo(kind: str, as_json: bool) -> None:
     """Load the demo district and its activity; what is loaded already is kept."""
     chosen = settings.load()
-    asyncio.run(reach.check(chosen.database_url))
+    for address in (chosen.database_owner_url, chosen.database_url):
+        asyncio.run(reach.check(address))
     started = time.monotonic()
     loaded, with_activity = asyncio.run(_load(chosen, kind, clock.now()))
     file = chosen.home / accounts.FILE
@@ -64,7 +65,7 @@ async def _load(chosen: Settings, kind: str, now: datetime) -> tuple[load.Loaded
     wiring.configure(chosen)
     db.configure(chosen.database_url)
     progress = bars()
-    await runner.add_district(chosen.database_url, DISTRICT, "萧山区", now)
+    await runner.add_district(chosen.database_owner_url, DISTRICT, "萧山区", now)
     await db.start(1, 4)
     try:
         loaded = await load.district(kind, now, progress, lambda fresh: _keep(chosen, kind, fresh))

@@ -8,6 +8,7 @@ import click
 from app import reach, settings
 from app.kernel import clock, db
 from app.kernel.db import schema_of
+from app.settings import Settings
 from app.trouble import Trouble
 from migrations import runner
 from tasks.cases import difficult, difficult_commands
@@ -27,17 +28,17 @@ def add(code: str, name: str) -> None:
         schema_of(code)
     except ValueError:
         raise Trouble(f"“{code}” is no district code: six digits after GB/T 2260 are asked for.") from None
-    address = settings.load().database_url
-    with reach.database(address):
-        asyncio.run(_add(address, code, name))
+    chosen = settings.load()
+    with reach.database(chosen.database_owner_url):
+        asyncio.run(_add(chosen, code, name))
     click.echo(f"district {code} {name} is ready")
 
 
-async def _add(address: str, code: str, name: str) -> None:
+async def _add(chosen: Settings, code: str, name: str) -> None:
     """Make the tables and put the written samples into the library of difficult items; again only what is missing."""
     now = clock.now()
-    await runner.add_district(address, code, name, now)
-    db.configure(address)
+    await runner.add_district(chosen.database_owner_url, code, name, now)
+    db.configure(chosen.database_url)
     await db.start(1, 2)
     try:
         async with db.transaction(code):

@@ -25,5 +25,5 @@ def command(folder: Path, yes: bool, as_json: bool) -> None:
         raise Trouble(f"Server and worker run at {there.url}: stop them with `make stop` before a restore.")
     if not yes and (not sys.stdin.isatty() or not click.confirm("Replace the present database?")):
         raise Trouble("Nothing was changed: say --yes to replace the present database.")
-    restored = asyncio.run(backup.restore(folder, chosen.database_url, media_root(chosen), clock.now(), bars()))
+    restored = asyncio.run(backup.restore(folder, chosen.database_owner_url, media_root(chosen), clock.now(), bars()))
     tell(restored, as_json, f"restored 已恢复 from {folder}")

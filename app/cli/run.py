@@ -9,8 +9,8 @@ import click
 
 from app import running, settings
 from app.cli import COMMANDS
-from app.cli.migrate import migrate
-from app.embedded.postgres import Postgres
+from app.cli.migrate import let_in, migrate
+from app.embedded.postgres import APPLICATION, Postgres
 from app.embedded.valkey import Valkey
 from app.listening import listen
 from app.programs import DEMO_APP
@@ -54,13 +54,16 @@ def _prepare(asked: Settings, environment: dict[str, str], demo: str | None) -> 
         environment |= _mini_program()
     given = settings.load(environment)
     environment |= _addresses(given)
-    with database(given.database_url):
-        migrate(given.database_url)
+    with database(given.database_owner_url):
+        migrate(given.database_owner_url)
+        let_in(given)
     if demo is not None and "demo" in COMMANDS:
         click.echo("demo district …")
         words = (sys.executable, "-m", "app", "demo", "load", "--kind", demo)
-        if code := subprocess.run(words, env=environment, check=False).returncode:
+        owning = environment | {"DATABASE_OWNER_URL": given.database_owner_url}
+        if code := subprocess.run(words, env=owning, check=False).returncode:
             sys.exit(code)
+    environment.pop("DATABASE_OWNER_URL", None)  # server and worker do without
     return given
 
 
@@ -104,7 +107,7 @@ def _supervise(given: Settings, listener_fd: int, environment: dict[str, str], *
 
 def _stop_private(given: Settings) -> None:
     home = given.home
-    if (home / "postgres").exists() and given.database_url == Postgres.at(home).url():
+    if (home / "postgres").exists() and given.database_url == Postgres.at(home).url(user=APPLICATION):
         Postgres.at(home).stop()
     if given.redis_url == Valkey.at(home).url():
         Valkey.at(home).stop()

@@ -24,7 +24,8 @@ def start() -> None:
     home.mkdir(parents=True, exist_ok=True)
     running.start_services(home, dict(os.environ))
     given = settings.load()
-    click.echo(f"export DATABASE_URL='{given.database_url}'\nexport REDIS_URL='{given.redis_url}'")
+    click.echo(f"export DATABASE_URL='{given.database_url}'\nexport DATABASE_OWNER_URL='{given.database_owner_url}'")
+    click.echo(f"export REDIS_URL='{given.redis_url}'")
 
 
 @command.command("stop")

@@ -15,6 +15,8 @@ from app.embedded import places
 from app.trouble import Trouble
 
 USER = "zjw"
+APPLICATION = "zjw_app"
+"""Owner of all tables, and whom server, worker and command line connect as: migrations give it its rights."""
 DATABASE = "zjw"
 PORT = 5432
 """Only names the socket file: the cluster listens on no network address."""
@@ -102,9 +104,9 @@ class Postgres(Struct, frozen=True):
         """The server's log; it holds no parameters of statements."""
         return self.folder / "postgres.log"
 
-    def url(self, database: str = DATABASE) -> str:
+    def url(self, database: str = DATABASE, user: str = USER) -> str:
         """Address for asyncpg and libpq alike."""
-        return f"postgresql://{USER}@/{database}?host={quote(str(self.socket), safe='/')}&port={PORT}"
+        return f"postgresql://{user}@/{database}?host={quote(str(self.socket), safe='/')}&port={PORT}"
 
     def running(self) -> bool:
         """Whether the cluster's server process is up; one that was killed and not yet buried by its parent is not."""
@@ -132,6 +134,8 @@ class Postgres(Struct, frozen=True):
         try:
             if not self._query("postgres", f"select 1 from pg_database where datname = '{DATABASE}'"):
                 self._query("postgres", f"create database {DATABASE}")
+            if not self._query("postgres", f"select 1 from pg_roles where rolname = '{APPLICATION}'"):
+                self._query("postgres", f"create role {APPLICATION} login")
         except subprocess.CalledProcessError as refused:
             raise Trouble(
                 f"The private database does not take orders: {_last(refused.stderr)}; see {self.log}."

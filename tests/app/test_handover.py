@@ -28,6 +28,7 @@ from tasks.cases import commands, intake
 from tasks.cases import orders as o
 from tasks.cases.intake import Report, Reporter
 from tests.tools import people
+from tests.tools.databases import as_owner
 from tests.tools.people import Person
 from tests.visits import stage
 from tests.visits.stage import Stage
@@ -140,7 +141,7 @@ async def test_whoever_cannot_take_over_is_refused_and_nothing_has_changed(on: S
 async def test_it_is_all_or_nothing(on: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The account is closed last: when that fails, the work is where it was."""
     case = await with_work(on)
-    await db.execute("alter table access_log add constraint no_more check (action <> 'person.handover')")
+    await as_owner("alter table access_log add constraint no_more check (action <> 'person.handover')")
     administrator = await people.sign_in(stage.DISTRICT, Role.ADMINISTRATOR)
     order = Handover(to=on.other.actor.id, reason=REASON)
     with pytest.raises(Exception, match="no_more"):

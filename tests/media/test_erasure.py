@@ -15,6 +15,7 @@ from media.tus import Creation
 from tests.media.conftest import NOW
 from tests.media.photos import drawn, jpeg
 from tests.media.test_commands import bring, declare, ref, state, upload
+from tests.tools.databases import as_owner
 from tests.tools.people import Person
 
 LATER = NOW + timedelta(hours=1)
@@ -111,11 +112,11 @@ async def test_killed_after_the_bytes_and_before_the_commit_the_next_run_ends_it
     await erase(officer)
     district = officer.actor.district
     async with db.transaction(district):  # the last thing before the commit
-        await db.execute(
+        await as_owner(
             "create function media_erasure_dies() returns trigger language plpgsql as"
             " $$ begin raise exception 'killed'; end $$"
         )
-        await db.execute(
+        await as_owner(
             "create trigger dies before delete on media_erasure for each row when (old.kind = 'content')"
             " execute function media_erasure_dies()"
         )
@@ -125,8 +126,8 @@ async def test_killed_after_the_bytes_and_before_the_commit_the_next_run_ends_it
         assert (files(root, district), await count(district, "media_file")) == (set(), 1)
     finally:
         async with db.transaction(district):
-            await db.execute("drop trigger dies on media_erasure")
-            await db.execute("drop function media_erasure_dies")
+            await as_owner("drop trigger dies on media_erasure")
+            await as_owner("drop function media_erasure_dies")
     assert await erasure_commands.run(district, LATER) == 1
     assert (files(root, district), await count(district, "media_file")) == (set(), 0)
 

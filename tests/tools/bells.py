@@ -7,7 +7,10 @@ from uuid import UUID, uuid4
 from app.kernel import db, event, outbox
 from app.kernel.ids import new_id
 
-EFFECTS = "create table if not exists bell_effect (id uuid primary key, event_id uuid not null, name text not null)"
+EFFECTS = (
+    "create table if not exists bell_effect (id uuid primary key, event_id uuid not null, name text not null);"
+    " grant all on bell_effect to zjw_app"
+)
 
 
 class TowerBellRung(event.Event):

@@ -12,7 +12,8 @@ from pathlib import Path
 import asyncpg
 
 from app.embedded.services import Services, locked
-from migrations import runner
+from app.kernel import db
+from migrations import roles, runner
 
 QUEUE_DATABASES = 64
 
@@ -27,6 +28,29 @@ def clone(services: Services, districts: Sequence[str], suffix: str = "") -> Gen
         yield services.postgres.url(name)
     finally:
         asyncio.run(_administer(services, f"drop database if exists {name} with (force)"))
+
+
+def as_application(url: str) -> str:
+    """The address for sessions with no more rights than the application's role, which may step out of them."""
+    return f"{url}&role={roles.APPLICATION}"
+
+
+def owning(url: str) -> str:
+    """The address of the same database for its owner."""
+    return url.removesuffix(f"&role={roles.APPLICATION}")
+
+
+async def become_owner() -> None:
+    """Go on in the current transaction as who owns the database, as somebody who forges records would."""
+    await db.execute("set local role none")
+
+
+async def as_owner(*statements: str) -> None:
+    """Run statements in the current transaction as who owns the database: what the application may not do."""
+    await become_owner()
+    for statement in statements:
+        await db.execute(statement)
+    await db.execute(f"set local role {roles.APPLICATION}")
 
 
 @contextmanager
@@ -53,6 +77,7 @@ async def empty(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("set lock_timeout to '5s'")
+        await connection.execute("set role none")
         await connection.execute("set session_replication_role to replica")
         tables = await connection.fetch(
             """

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.running import Running, running
+from tests.tools import databases
 
 ROOT = Path(__file__).parent.parent.parent.parent
 
@@ -40,6 +41,7 @@ def _free_port() -> int:
 
 def test_everything_starts_detached_answers_and_stops(environment: dict[str, str], tmp_path: Path) -> None:
     port = _free_port()
+    environment["DATABASE_OWNER_URL"] = databases.owning(environment["DATABASE_URL"])
     started = _zjw(environment, "run", "--detach", "--port", str(port))
     try:
         assert started.returncode == 0, started.stderr

@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from app.kernel import db
 from tests.app.kernel.probe import HERE, NEXT, PROBE
+from tests.tools.databases import as_owner
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -14,11 +15,11 @@ async def probes(database: str) -> AsyncIterator[None]:
     """A table of our own in both districts."""
     for district in (HERE, NEXT):
         async with db.transaction(district):
-            await db.execute(PROBE)
+            await as_owner(PROBE)
     yield
     for district in (HERE, NEXT):
         async with db.transaction(district):
-            await db.execute("drop table probe")
+            await as_owner("drop table probe")
 
 
 @pytest.fixture

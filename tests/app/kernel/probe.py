@@ -20,7 +20,8 @@ PROBE = """
         body jsonb,
         place geometry(Point, 4326),
         key uuid
-    )
+    );
+    grant all on probe to zjw_app
 """
 
 

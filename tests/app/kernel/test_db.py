@@ -45,6 +45,7 @@ async def test_a_server_that_ends_the_session_leaks_nothing(probe: str) -> None:
 
 async def end_session(pid: int) -> None:
     connection = await db.DB.get_new_connection()
+    await connection.execute("set role none")
     await connection.execute("select pg_terminate_backend($1::int)", pid)
     await connection.close()
 

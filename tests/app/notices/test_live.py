@@ -23,6 +23,7 @@ from app.notices import api, live, streams
 from tests.app.notices.cases import opened, tell
 from tests.tasks.cases import stage
 from tests.tools import people
+from tests.tools.databases import become_owner
 from tests.tools.people import Person
 
 EVENTS = {"Accept": "text/event-stream"}
@@ -173,6 +174,7 @@ async def test_all_pages_of_a_process_share_one_loop_that_ends_with_the_last(
         await tell(clock.now())
         assert [(await each.notice())["number"] for each in (one, two)] == [case.number] * 2
         async with db.transaction(stage.DISTRICT):
+            await become_owner()  # who sees what other sessions do
             assert await db.fetchval(listening) == 1
     while streams.watches:
         await asyncio.sleep(0.01)

@@ -59,6 +59,7 @@ async def _break_connection() -> None:
     connection.add_termination_listener(notice)
     other = await db.DB.get_new_connection()
     try:
+        await other.execute("set role none")
         await other.execute("select pg_terminate_backend($1)", connection.get_server_pid())
     finally:
         await other.close()

@@ -14,6 +14,7 @@ from app.kernel import db, outbox
 from app.worker import delivery
 from tests.tools import bells
 from tests.tools.bells import TowerBellRung
+from tests.tools.databases import as_owner
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -32,10 +33,10 @@ class Hands:
 async def tower(committed: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """A district with a table for effects and no subscribers but the test's."""
     async with db.transaction(committed):
-        await db.execute(bells.EFFECTS)
+        await as_owner(bells.EFFECTS)
     yield committed
     async with db.transaction(committed):
-        await db.execute("drop table bell_effect")
+        await as_owner("drop table bell_effect")
 
 
 def subscribe(monkeypatch: pytest.MonkeyPatch, **subscribers: Any) -> None:
@@ -171,7 +172,7 @@ async def test_a_dead_letter_quotes_no_value_of_a_refused_statement(
 
 async def test_a_commit_that_is_refused_is_counted(tower: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with db.transaction(tower):
-        await db.execute(
+        await as_owner(
             "alter table bell_effect add constraint later unique (event_id, name) deferrable initially deferred"
         )
 
@@ -215,6 +216,7 @@ async def cut(happened: TowerBellRung, now: datetime) -> None:
     """Lose the connection to the database in the middle of the work."""
     pid = await db.fetchval("select pg_backend_pid()")
     other = await db.DB.get_new_connection()
+    await other.execute("set role none")
     await other.execute("select pg_terminate_backend($1::int)", pid)
     await other.close()
     await db.execute("select 1")

@@ -10,6 +10,7 @@ from app.embedded.valkey import Valkey
 from app.kernel import db
 from app.kernel.actor import Role
 from tests.tools import bells, faults, people
+from tests.tools.databases import as_owner
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ async def test_every_acknowledged_event_has_one_effect_though_worker_and_queue_a
     committed: str, environment: dict[str, str], queue: Valkey, tmp_path: Path
 ) -> None:
     async with db.transaction(committed):
-        await db.execute(bells.EFFECTS)
+        await as_owner(bells.EFFECTS)
     try:
         log = tmp_path / "worker.log"
         acknowledged = await faults.kill_workers(committed, environment, queue, log, seed=20261123, kills=10)
@@ -49,7 +50,7 @@ async def test_every_acknowledged_event_has_one_effect_though_worker_and_queue_a
         assert '"error"' not in log.read_text() or "subscriber" not in log.read_text()
     finally:
         async with db.transaction(committed):
-            await db.execute("drop table bell_effect")
+            await as_owner("drop table bell_effect")
 
 
 async def test_every_post_has_one_effect_and_one_answer_though_the_server_is_killed(

@@ -15,6 +15,7 @@ from app.kernel import changes, db
 from app.worker import delivery, jobs, relay
 from tests.tools import bells
 from tests.tools.bells import TowerBellRung
+from tests.tools.databases import as_owner
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 SOON = NOW + timedelta(seconds=5)
@@ -24,10 +25,10 @@ SOON = NOW + timedelta(seconds=5)
 async def tower(committed: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     monkeypatch.setattr(wiring, "SUBSCRIBERS", {TowerBellRung: {"a": bells.note}})
     async with db.transaction(committed):
-        await db.execute(bells.EFFECTS)
+        await as_owner(bells.EFFECTS)
     yield committed
     async with db.transaction(committed):
-        await db.execute("drop table bell_effect")
+        await as_owner("drop table bell_effect")
 
 
 class Hat:
@@ -102,7 +103,7 @@ async def test_the_relay_outlives_a_queue_and_a_listener_that_go_away_and_is_wok
     first = await bells.emit(tower, 3)
     await asyncio.sleep(0.2)
     async with db.transaction(tower):
-        await db.execute(
+        await as_owner(
             "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
             " and query like 'LISTEN%'"
         )
@@ -124,7 +125,7 @@ async def test_a_district_in_trouble_holds_up_no_other(tower: str, monkeypatch: 
     await bells.emit("330110", 2)
     hat = Hat()
     async with db.transaction(tower):
-        await db.execute("alter table outbox rename to outbox_away")
+        await as_owner("alter table outbox rename to outbox_away")
     try:
         task = asyncio.create_task(relay.run(hat.put, lambda: datetime.now(UTC)))
         await hat.until(2)
@@ -132,7 +133,7 @@ async def test_a_district_in_trouble_holds_up_no_other(tower: str, monkeypatch: 
         await asyncio.gather(task, return_exceptions=True)
     finally:
         async with db.transaction(tower):
-            await db.execute("alter table outbox_away rename to outbox")
+            await as_owner("alter table outbox_away rename to outbox")
 
 
 async def test_the_relay_gives_positions_to_the_change_feed(tower: str) -> None:
@@ -146,7 +147,7 @@ async def test_the_relay_gives_positions_to_the_change_feed(tower: str) -> None:
 
 async def test_events_of_two_districts_are_delivered_each_in_its_own(tower: str) -> None:
     async with db.transaction("330110"):
-        await db.execute(bells.EFFECTS)
+        await as_owner(bells.EFFECTS)
     here, there = await bells.emit(tower, 2, NOW), await bells.emit("330110", 3, NOW)
     for district, event_ids in ((tower, here), ("330110", there)):
         for event_id in event_ids:
@@ -156,4 +157,4 @@ async def test_events_of_two_districts_are_delivered_each_in_its_own(tower: str)
     assert set((await bells.effects("330110", "quick", there)).values()) == {1}
     assert set((await bells.effects(tower, "quick", there)).values()) == {0}
     async with db.transaction("330110"):
-        await db.execute("drop table bell_effect")
+        await as_owner("drop table bell_effect")

@@ -9,6 +9,7 @@ import pytest
 from app import wiring
 from app.kernel import db
 from app.worker import schedules
+from tests.tools.databases import as_owner
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -124,7 +125,7 @@ async def test_a_run_that_lost_the_database_is_none_and_its_lease_ends_at_once(
         runs += 1
         async with db.transaction(district):
             if runs == 1:
-                await db.execute("select pg_terminate_backend(pg_backend_pid())")
+                await as_owner("select pg_terminate_backend(pg_backend_pid())")
 
     monkeypatch.setattr(wiring, "SCHEDULES", {"cut off": (HOUR, cut_off)})
     await schedules.run_due(committed, lambda: NOW)

@@ -13,6 +13,7 @@ from tasks.cases.listing import Filter
 from tasks.cases.problems import CaseNotFound, RoleNotPermitted
 from tests.tasks.cases import stage
 from tests.tasks.cases.steps import NOW, facts, opened, play, report
+from tests.tools.databases import become_owner
 
 # ---- trace
 
@@ -24,6 +25,7 @@ async def test_the_trace_refuses_to_be_changed_and_a_forged_one_is_found(place: 
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with db.transaction(place):
                 await db.execute(statement)
+    await become_owner()
     await db.execute("alter table case_event disable trigger case_event_fixed")
     await db.execute('update case_event set body = body || \'{"rule": "x"}\' where seq = 3')
     found = await trail.verify_one(place, case.id)

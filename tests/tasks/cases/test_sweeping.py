@@ -24,6 +24,7 @@ from tasks.cases.model import Case, State
 from tests.tasks.cases import stage
 from tests.tasks.cases import steps as common
 from tests.tasks.cases.steps import NOW, play
+from tests.tools.databases import as_owner
 
 DAY = timedelta(days=1)
 
@@ -199,11 +200,11 @@ async def test_a_rung_whose_second_order_fails_leaves_nothing_of_the_first(real_
     """After ten days a leg is urged and supervised: if the supervision cannot be written, it was not urged either."""
     async with db.transaction(real_place):
         case = await opened()
-        await db.execute("alter table case_leg add constraint refused check (supervision_level is null) not valid")
+        await as_owner("alter table case_leg add constraint refused check (supervision_level is null) not valid")
     await sweeping.sweep(real_place, NOW + 10 * DAY)
     async with db.transaction(real_place):
         assert "urged" not in await steps(case)
-        await db.execute("alter table case_leg drop constraint refused")
+        await as_owner("alter table case_leg drop constraint refused")
     assert await sweeping.sweep(real_place, NOW + 10 * DAY) == 1
     async with db.transaction(real_place):
         assert (await steps(case))[-2:] == ["urged", "supervised"]

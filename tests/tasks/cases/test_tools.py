@@ -16,6 +16,7 @@ from app.kernel import db
 from app.kernel.ids import new_id
 from tasks.cases import intake, rules_store, trail
 from tests.tasks.cases import stage, town
+from tests.tools.databases import become_owner
 
 
 def zjw(*words: str) -> Result:
@@ -114,6 +115,7 @@ async def test_route_explains_and_trail_finds_the_broken_link(real_place: str, d
     assert (code, json.loads(out)["cases"], json.loads(out)["broken"]) == (0, 1, None)
 
     async with db.transaction(real_place):
+        await become_owner()
         await db.execute("alter table case_event disable trigger case_event_fixed")
         await db.execute("update case_event set at = at - interval '1 day' where seq = 2")
         await db.execute("alter table case_event enable trigger case_event_fixed")

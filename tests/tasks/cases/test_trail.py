@@ -9,6 +9,7 @@ from tasks.cases import commands, intake, store, trace, trail
 from tasks.cases import orders as o
 from tests.tasks.cases import stage
 from tests.tasks.cases.steps import NOW, opened, report
+from tests.tools.databases import become_owner
 
 LATER = NOW + timedelta(hours=1)
 TOMORROW = NOW + timedelta(days=1)
@@ -37,6 +38,7 @@ async def rewrite(case: UUID) -> None:
             for e in links
         ],
     )
+    await become_owner()
     await db.execute("alter table case_event disable trigger case_event_fixed")
     for link in forged:
         await db.execute(
@@ -149,6 +151,7 @@ async def test_a_chain_cut_back_with_its_case_is_named(place: str):
     await commands.give(case.id, o.Return(reason="不归镇里"), stage.TOWN_CLERK, NOW)
     await trail.seal_day(place, LATER)
     links = await store.links(case.id)
+    await become_owner()
     await db.execute("alter table case_event disable trigger case_event_fixed")
     await db.execute("delete from case_text where event in (select id from case_event where seq = $1)", links[-1].seq)
     await db.execute("delete from case_event where case_id = $1 and seq = $2", case.id, links[-1].seq)
@@ -164,6 +167,7 @@ async def test_where_the_noted_ends_are_forged_too_a_root_kept_elsewhere_tells(p
     await trail.seal_day(place, LATER)
     kept = await trail.roots(place)
     await rewrite(case.id)
+    await become_owner()
     await db.execute("alter table case_root_head disable trigger case_root_head_fixed")
     await db.execute("update case_root_head h set hash = c.trace_hash from cases c where c.id = h.case_id")
     assert (await trail.verify_all(place)).broken is None
@@ -174,6 +178,7 @@ async def test_noted_ends_that_were_deleted_are_missed(place: str):
     await opened()
     await trail.seal_day(place, LATER)
     kept = await trail.roots(place)
+    await become_owner()
     await db.execute("alter table case_root_head disable trigger case_root_head_fixed")
     await db.execute("delete from case_root_head")
     assert await trail.differing(place, kept) == kept[0].day

@@ -12,6 +12,7 @@ from app.kernel.event import from_body
 from tasks.sensing import alert_store, commands, watch_commands
 from tasks.sensing.devices import Incoming
 from tests.tasks.sensing.underpass import DISTRICT, NOON, RULE, Underpass, at, build, count, send, sensor
+from tests.tools.databases import become_owner
 
 SYSTEM = system(DISTRICT, "sensing")
 
@@ -152,6 +153,7 @@ async def test_a_case_that_cannot_be_opened_waits_and_is_not_lost(district: str)
     await send(place, (0, 12), (10, 5))
     await evaluate(place, 10)
     assert [(alert["phase"], alert["waiting"]) for alert in await alerts()] == [("CLOSED", "invalid")]
+    await become_owner()
     await db.execute("alter table sensing_rule_version disable trigger sensing_rule_version_immutable")
     await db.execute('update sensing_rule_version set definition = definition || \'{"item": "S001"}\'::jsonb')
     assert await watch_commands.sweep(DISTRICT, at(20)) == 1
