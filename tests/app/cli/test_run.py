@@ -102,6 +102,14 @@ def test_an_occupied_port_ends_in_one_sentence(environment: dict[str, str], word
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_doctor_warns_of_an_application_that_could_change_records(environment: dict[str, str]) -> None:
+    assert "✓ role        zjw_app owns nothing" in _zjw(environment, "doctor").stdout
+    as_owner = environment | {"DATABASE_URL": databases.owning(environment["DATABASE_URL"])}
+    done = _zjw(as_owner, "doctor")
+    assert "! role        zjw is a superuser" in done.stdout
+    assert "DATABASE_OWNER_URL" in done.stdout
+
+
 def test_doctor_finds_everything_well(environment: dict[str, str]) -> None:
     done = _zjw(environment, "doctor")
     assert done.returncode == 0, done.stdout
