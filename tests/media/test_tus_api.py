@@ -43,6 +43,17 @@ async def offset_of(client: httpx.AsyncClient, where: str) -> int:
     return int(answer.headers["Upload-Offset"])
 
 
+async def go_on(client: httpx.AsyncClient, where: str, content: bytes, start: int) -> None:
+    """Send the rest as clients do: a late request of a broken connection may still break in, then once more."""
+    for _ in range(5):
+        answer = await client.patch(where, headers=at(start), content=content[start:])
+        start = int(answer.headers["Upload-Offset"])
+        if start == len(content):
+            break
+    assert answer.status_code in (204, 409)
+    assert start == len(content)
+
+
 def kept(root: Path, content: bytes) -> bool:
     path = storage.where(root, "330109", hashlib.sha256(content).hexdigest())
     return path.exists() and path.read_bytes() == content
@@ -219,8 +230,7 @@ async def test_an_upload_cut_at_any_byte_goes_on_there(address: str, officer: Pe
         assert await reader.read() == b""
         start = await offset_of(client, where)
         assert start <= cut
-        answer = await client.patch(where, headers=at(start), content=CONTENT[start:])
-        assert answer.status_code == 204
+        await go_on(client, where, CONTENT, start)
     assert kept(root, CONTENT)
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from media import storage
-from tests.media.test_tus_api import CONTENT, TYPE, at, b64, begin, kept, offset_of
+from tests.media.test_tus_api import CONTENT, TYPE, at, b64, begin, go_on, kept, offset_of
 from tests.tools.people import Person
 
 HERE = Path(__file__).parent
@@ -150,8 +150,7 @@ async def test_an_upload_cut_again_and_again_at_any_byte_goes_on_there(
                 if standing == len(content):
                     break
             else:
-                answer = await client.patch(where, headers=at(standing), content=content[standing:])
-                assert (answer.status_code, answer.headers["Upload-Offset"]) == (204, str(len(content)))
+                await go_on(client, where, content, standing)
             assert kept(root, content)
 
 
