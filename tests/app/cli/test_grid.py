@@ -32,8 +32,8 @@ Run = Callable[..., "CompletedProcess[str]"]
 
 
 @pytest.fixture
-def run(database_url: str, tmp_path: Path) -> Run:
-    """The command in a process of its own, as a person calls it."""
+def run(committed: str, database_url: str, tmp_path: Path) -> Run:
+    """The command in a process of its own, as a person calls it; what it commits is emptied afterwards."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ZJW_")}
     environment |= {"DATABASE_URL": database_url, "ZJW_HOME": str(tmp_path)}
 
