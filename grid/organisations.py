@@ -1,6 +1,6 @@
 """Organisations as values, and the directory that answers who can own work in an area."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -112,17 +112,27 @@ class Directory:
         return self._alive(self._book.by_place.get((kind, area, force), ()))
 
     def find(self, kind: Kind, area: str, force: Force | None = None) -> Organisation | None:
-        """The living organisation of that kind whose area is `area` or the nearest area above it; lowest code first."""
+        """The organisation of that kind whose area is `area` or the nearest area above it; lowest code first.
+
+        Where the one of an area ended, its successor does its work, whatever area that is of.
+        """
         for length in (15, 12, 9, 6):
-            if length <= len(area):
-                for each in self._book.by_place.get((kind, area[:length], force), ()):
-                    if each.alive(self.at):
-                        return each
+            if length <= len(area) and (
+                here := self._at_work(self._book.by_place.get((kind, area[:length], force), ()))
+            ):
+                return here
         return None
 
     def department(self, name_or_code: str) -> Organisation | None:
-        """The living department of that name or code."""
-        return next((each for each in self._book.departments.get(name_or_code, ()) if each.alive(self.at)), None)
+        """The department of that name or code; the successor of one that was renamed or ended."""
+        return self._at_work(self._book.departments.get(name_or_code, ()))
+
+    def _at_work(self, found: Sequence[Organisation]) -> Organisation | None:
+        """The first that is alive; else who does the work now of the first that has a successor."""
+        for each in found:
+            if each.alive(self.at):
+                return each
+        return next((heir for each in found if (heir := self.current(each.id)) is not None), None)
 
     def squad_on_duty(self, area: str, at: datetime) -> Organisation | None:
         """The squad (小分队) with somebody on duty that is nearest to an area in the tree; lowest code first."""

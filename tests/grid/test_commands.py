@@ -140,7 +140,7 @@ async def test_a_founded_organisation_is_in_the_directory_at_once_and_ends_with_
     assert (await facts.directory(NOW)).department("example") == old
     ended = await commands.end_organisation(old.id, EndOrganisation(successor=new.id), SYSTEM, NOW)
     directory = await facts.directory(NOW)
-    assert (ended.ended_at, directory.department("example"), directory.current(old.id)) == (NOW, None, new)
+    assert (ended.ended_at, directory.department("example"), directory.current(old.id)) == (NOW, new, new)
     with pytest.raises(OrganisationEnded):
         await commands.end_organisation(old.id, EndOrganisation(), SYSTEM, NOW)
     with pytest.raises(OrganisationNotFound):

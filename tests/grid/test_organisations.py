@@ -51,6 +51,26 @@ def test_work_of_an_ended_organisation_goes_along_the_chain_of_successors() -> N
     assert directory.current(heir.id) == heir
 
 
+def test_a_department_that_was_renamed_is_found_under_its_old_name_too() -> None:
+    heir = organisation(Kind.DEPARTMENT, "traffic", name="交通运输和港航局")
+    renamed = msgspec.structs.replace(TRANSPORT, ended_at=NOW, successor=heir.id)
+    directory = Directory([CENTRE, renamed, heir], NOW)
+    assert directory.department("交通运输局") == directory.department("transport") == heir
+    assert directory.as_of(NOW - timedelta(seconds=1)).department("交通运输局") == renamed
+    again = organisation(Kind.DEPARTMENT, "transport-2027", name="交通运输局")
+    assert Directory([CENTRE, renamed, heir, again], NOW).department("交通运输局") == again  # founded anew
+
+
+def test_the_work_of_a_place_whose_organisation_ended_is_its_successors_before_that_of_the_area_above() -> None:
+    elsewhere = organisation(Kind.STATION, "station-2", VILLAGES[1], parent=TOWN_CENTRE.id)
+    above = organisation(Kind.STATION, "station-0", TOWN, parent=TOWN_CENTRE.id)
+    merged = msgspec.structs.replace(STATION, ended_at=NOW, successor=elsewhere.id)
+    directory = Directory([*ALL[:-1], merged, above, elsewhere], NOW)
+    assert directory.find(Kind.STATION, VILLAGES[0] + "001") == elsewhere
+    gone = msgspec.structs.replace(STATION, ended_at=NOW)
+    assert Directory([*ALL[:-1], gone, above, elsewhere], NOW).find(Kind.STATION, VILLAGES[0] + "001") == above
+
+
 def test_a_chain_that_ends_in_nobody_or_in_itself_gives_nobody() -> None:
     a = organisation(Kind.DEPARTMENT, "a", ended_at=NOW)
     b = organisation(Kind.DEPARTMENT, "b", ended_at=NOW, successor=a.id)

@@ -107,6 +107,24 @@ def test_an_organisation_that_ended_hands_over_to_its_successor():
     assert decision.lead == stage.MARKET
 
 
+@pytest.mark.parametrize(
+    ("lead", "ended", "heir"),
+    [
+        ("department:交通运输局 | town", stage.TRANSPORT, stage.MARKET),
+        ("force:enforcement | town", stage.ENFORCEMENT, stage.POLICE),
+        ("town", stage.TOWN_CENTRE, stage.OTHER_TOWN),
+        ("station | town", stage.STATION, stage.TEAM),
+        ("squad | town", stage.SQUAD, stage.TEAM),
+    ],
+)
+def test_a_selector_that_names_what_was_renamed_or_ended_points_to_its_successor(lead: str, ended: UUID, heir: UUID):
+    organisations = [
+        replace(each, ended_at=stage.NOW, successor=heir) if each.id == ended else each for each in stage.ORGANISATIONS
+    ]
+    rules, directory = compile_rules([Rule(id="a", lead=lead)]), Directory(organisations, stage.NOW)
+    assert decide(routing_case(), rules, directory=directory).lead == heir
+
+
 def test_who_is_complained_about_is_left_out_and_the_reason_says_so():
     decision = decide(routing_case(complained_about=frozenset({stage.ENFORCEMENT})), rules=NO_RULES)
     assert decision.lead == stage.TOWN_CENTRE
