@@ -117,6 +117,7 @@ def _routing_case(report: Report, case: Case, item: Item, located: Located | Non
         sender=case.sender,
         desk=desk,
         complained_about=frozenset(report.complained_about),
+        unsorted=report.unsorted,
     )
 
 
@@ -298,6 +299,8 @@ def _record(report: Report, case: Case, located: Located | None, decision: Decis
         "limits": decision.limits,
         "place": "none" if located is None else located.reason,
     }
+    if report.unsorted:
+        explained["unsorted"] = True
     return asdict(case) | {
         "description": report.description,
         "attributes": report.attributes,

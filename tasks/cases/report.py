@@ -76,6 +76,8 @@ class Report(Struct, frozen=True, kw_only=True):
     signal: Signal = Signal.NONE
     solved: Solved | None = None
     complained_about: tuple[UUID, ...] = ()
+    unsorted: bool = False
+    """Nobody chose the item and no words spoke for one: `item` stands in until a clerk has sorted it."""
 
 
 def _text_faults(report: Report) -> list[FieldError]:

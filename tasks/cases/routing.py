@@ -35,6 +35,8 @@ class RoutingCase(Struct, frozen=True, kw_only=True):
     sender: UUID | None = None
     desk: UUID | None = None
     complained_about: frozenset[UUID] = frozenset()
+    unsorted: bool = False
+    """The item only stands in: a rule may decide all the same, the item's own lead not."""
 
 
 class Explanation(Struct, frozen=True, kw_only=True, gc=False):
@@ -70,6 +72,7 @@ PLACE_WORDS: dict[str, Text] = {
     "outside": ("地点在本区之外", "the place is outside the district"),
     "between": ("地点附近没有网格", "no cell is near the place"),
 }
+UNSORTED: Text = ("说不准属于哪个事项，由席位分类", "no item fits for certain: a clerk sorts it")
 NOBODY_ELSE: Text = ("没有更具体的规则，按事项的默认单位", "no rule holds: the item's own lead")
 
 
@@ -104,6 +107,9 @@ def route(
         moment=moment(now, calendar or national()),
     )
     chosen, looked, passed_over = _look(facts, rules, every)
+    if chosen is None and case.unsorted:
+        said = Explanation(reason=UNSORTED, looked_at=tuple(looked), passed_over=passed_over)
+        return _to_desk(case, directory, said)
     where = Where(case.area, now, case.sender, entry.lead)
     if chosen is not None:
         picked, others = _pick(chosen.lead, chosen.assistants, where, directory, case)

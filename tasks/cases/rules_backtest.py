@@ -37,6 +37,7 @@ class Past(Struct, frozen=True, kw_only=True):
     attributes: dict[str, Any]
     sender: UUID | None
     complained_about: tuple[UUID, ...] = ()
+    unsorted: bool = False
     rule: str | None
     lead: UUID | None
     first_lead: UUID | None
@@ -150,6 +151,7 @@ def routing_case(case: Past, entry: Item | None, directory: Directory) -> Routin
         attributes=case.attributes,
         sender=case.sender,
         complained_about=frozenset(case.complained_about),
+        unsorted=case.unsorted,
     )
 
 

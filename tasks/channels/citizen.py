@@ -141,6 +141,7 @@ def as_report(request: Request, citizen: UUID) -> Report:
         address=request.address,
         evidence=request.photos,
         occurred_at=request.occurred_at,
+        unsorted=request.item is None,
     )
 
 

@@ -7,12 +7,23 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from app.kernel import db
-from tasks.cases import catalogue_commands, catalogue_files, suggestion, suggestion_commands
+from tasks.cases import (
+    catalogue_commands,
+    catalogue_files,
+    queries,
+    routing,
+    rules_commands,
+    suggestion,
+    suggestion_commands,
+)
+from tasks.cases.listing import Filter
+from tasks.cases.rules import Rule
+from tasks.cases.rules_commands import NewDraft
 from tasks.cases.suggestion import Example, Model
 from tasks.channels import commands as channels
 from tasks.channels.citizen import Request
 from tests.tasks.cases import stage, steps, town
-from tests.tasks.cases.stage import CENTRE_CLERK, CITIZEN, NOW
+from tests.tasks.cases.stage import CENTRE_CLERK, CITIZEN, NOW, TOWN_CLERK
 
 ITEMS = catalogue_files.shipped()
 MODEL = Model(ITEMS, {})
@@ -107,6 +118,30 @@ async def test_a_citizens_request_without_an_item_gets_the_one_its_words_leave_n
     odd = await channels.submit(Request(text="有件事想说一说", place=town.INSIDE), CITIZEN, 0, NOW)
     items = {row["id"]: row["item"] for row in await db.fetch("select id, item from cases")}
     assert (items[lamp.id], items[odd.id]) == ("H305", "G001")
+
+
+async def test_under_the_threshold_a_request_waits_at_the_desk_for_a_clerk_and_the_reason_says_so(place: str):
+    odd = await channels.submit(Request(text="有件事想说一说", place=town.INSIDE), CITIZEN, 0, NOW)
+    assert odd.state == "received"  # not handed on as if the citizen had chosen 其他诉求
+    assert [case.id for case in await queries.cases(Filter(state=("received",)), TOWN_CLERK, NOW, 10)] == [odd.id]
+    said = await queries.routing(odd.id, CENTRE_CLERK, NOW)
+    assert (said.lead, said.reason) == (None, routing.UNSORTED)
+    chosen = await channels.submit(Request(text="别的事情", item="G001", place=town.INSIDE), CITIZEN, 0, NOW)
+    assert chosen.state == "assigned"
+
+
+async def test_a_rule_that_holds_whatever_the_item_decides_on_unsorted_words_too(place: str):
+    fight = await channels.submit(Request(text="有人持刀，打起来了", place=town.INSIDE), CITIZEN, 0, NOW)
+    said = await queries.routing(fight.id, CENTRE_CLERK, NOW)
+    assert (fight.state, said.rule, said.lead) == ("assigned", "fight", stage.POLICE)
+
+
+async def test_the_back_test_leaves_unsorted_words_to_the_desk_as_intake_did(place: str):
+    await channels.submit(Request(text="有件事想说一说", place=town.INSIDE), CITIZEN, 0, NOW)
+    new = NewDraft(note="试", rules=(Rule(id="idle", item="E0101", lead="town"),))
+    draft = await rules_commands.write_draft(new, CENTRE_CLERK, NOW)
+    found = await rules_commands.back_test(draft.id, 10, CENTRE_CLERK, NOW)
+    assert (found.cases, found.same, found.moved) == (1, 1, 0)
 
 
 def test_the_town_of_the_tests_has_the_shipped_catalogue():
