@@ -13,7 +13,9 @@ APPLICATION = "zjw_app"
 """The role server, worker and command line work as. `zjw migrate` gives it the password of DATABASE_URL."""
 
 APPEND_ONLY = (
+    "case_calendar",
     "case_event",
+    "case_item",
     "case_root",
     "case_root_head",
     "fact",

@@ -237,6 +237,7 @@ def decide(s: Situation, order: o.Order) -> tuple[Situation, CaseStep | LegStep,
     case = replace(change.case, version=s.case.version + 1, wake_at=wake_at, looked_at=looked_at)
     there = replace(s, case=case, item=s.found.item or s.item)  # an amended item has a ladder of its own
     legs = tuple(replace(leg, next_urge_at=supervision.next_urge(there, leg)) for leg in change.legs)
-    case = replace(case, due_at=l.nearest_due(s.legs, legs))
+    stopped = case.state is State.SUSPENDED
+    case = replace(case, due_at=None if stopped else l.nearest_due(s.legs, legs))
     said = {"from": s.case.state.value, "state": case.state.value} | change.body
     return aimed, step, replace(change, case=case, legs=legs, body=said)

@@ -162,13 +162,15 @@ class Count(Struct, frozen=True):
 
 
 _EVENT = (
-    "select 'event', c.town, count(*), count(*) filter (where d.due_at < $1) from cases c left join lateral"
+    "select 'event', c.town, count(*), count(*) filter (where d.due_at < $1 and c.state <> 'suspended')"
+    " from cases c left join lateral"
     " (select least(c.total_due, c.verify_due, min(l.handle_due)) as due_at from case_leg l where l.case_id = c.id"
     " and l.state in ('unsigned', 'signed')) d on true where c.state <> all($2::text[]) and {} group by c.town"
 )
 _BODY = (
     "select 'responsible_body', c.town, count(*), count(*) filter (where l.supervised_at is not null and"
-    " l.replied_at is null and l.reply_due < $1) from case_leg l join cases c on c.id = l.case_id where"
+    " l.replied_at is null and l.reply_due < $1 and c.state <> 'suspended')"
+    " from case_leg l join cases c on c.id = l.case_id where"
     " (l.supervised_at is not null or (l.urged_at is not null and l.state in ('unsigned', 'signed')"
     " and (l.answered_at is null or l.answered_at < l.urged_at))) and {} group by c.town"
 )

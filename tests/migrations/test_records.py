@@ -10,6 +10,9 @@ ROWS = {
     "case_root": "(day, cases, hash, algorithm, at) values ('2026-11-23', 0, '', 'sha-256', '2026-11-23T00:00Z')",
     "fact": "(fact_id, version, kind, occurred_at, attributes, recorded_at)"
     " values ('f', 1, 'case', '2026-11-23T00:00Z', '{}', '2026-11-23T00:00Z')",
+    "case_item": f"(id, code, version, body, created_at) values ('{NOBODY}', 'X', 1, '{{}}', '2026-11-23T00:00Z')",
+    "case_calendar": f"(id, version, document, author, published_at)"
+    f" values ('{NOBODY}', 1, '{{}}', '{NOBODY}', '2026-11-23T00:00Z')",
     "access_log": f"(id, at, actor, kind, action, object)"
     f" values ('{NOBODY}', '2026-11-23T00:00Z', '{NOBODY}', 'staff', 'contact.read', 'case:1')",
 }
@@ -24,7 +27,9 @@ async def refused(district: str, statement: str) -> None:
 @pytest.mark.parametrize(
     "table",
     [
+        "case_calendar",
         "case_event",
+        "case_item",
         "case_root",
         "case_root_head",
         "fact",
@@ -53,6 +58,10 @@ async def test_a_record_is_not_emptied_on_the_way(district: str) -> None:
         "update fact set kind = 'x'",
         "delete from fact",
         "update access_log set object = 'x'",
+        "update case_item set version = 9",
+        "delete from case_item",
+        "update case_calendar set document = '{}'",
+        "delete from case_calendar",
     ],
 )
 async def test_a_record_is_not_changed(district: str, statement: str) -> None:

@@ -20,6 +20,7 @@ from tasks.cases.calendars import CalendarDocument, Day, Year
 from tasks.cases.catalogue import Item, versioned
 from tasks.cases.escalation import read
 from tasks.cases.events import LegEscalated
+from tasks.cases.listing import Filter
 from tasks.cases.model import Case, State
 from tests.tasks.cases import stage
 from tests.tasks.cases import steps as common
@@ -289,6 +290,24 @@ async def loops(
     now: datetime = NOW, areas: tuple[str, ...] | None = None
 ) -> dict[tuple[str, str | None], tuple[int, int]]:
     return {(row.loop, row.town): (row.open, row.overdue) for row in await supervision_store.loops(now, areas)}
+
+
+async def test_a_suspended_case_is_overdue_nowhere_until_it_goes_on(place: str):
+    case = await opened()
+    await commands.give(case.id, o.Sign(), stage.TOWN_CLERK, NOW)
+    await commands.give(case.id, o.Supervise(reason="群体投诉"), stage.CENTRE_CLERK, NOW)
+    late, overdue = NOW + 30 * DAY, Filter(overdue=True)
+    assert (await queries.counts(stage.CENTRE_CLERK, late))["overdue"] == 1
+    assert await loops(late) == {("event", stage.TOWN): (1, 1), ("responsible_body", stage.TOWN): (1, 1)}
+    await commands.give(case.id, o.Suspend(reason="等配件"), stage.CENTRE_CLERK, NOW)
+    assert (await queries.counts(stage.CENTRE_CLERK, late))["overdue"] == 0
+    assert await queries.cases(overdue, stage.CENTRE_CLERK, late, 10) == []
+    assert [row.overdue for row in await queries.cases(Filter(), stage.CENTRE_CLERK, late, 10)] == [False]
+    assert await loops(late) == {("event", stage.TOWN): (1, 0), ("responsible_body", stage.TOWN): (1, 0)}
+    await commands.give(case.id, o.Resume(), stage.CENTRE_CLERK, late)
+    after = late + 30 * DAY
+    assert [row.id for row in await queries.cases(overdue, stage.CENTRE_CLERK, after, 10)] == [case.id]
+    assert (await queries.counts(stage.CENTRE_CLERK, late))["overdue"] == 0  # it moved by what stood still
 
 
 async def test_each_loop_counts_what_is_open_in_it_per_town(place: str):
