@@ -10,7 +10,7 @@ from tasks.cases.model import Severity
 from tasks.cases.selectors import parse_selectors
 
 NEEDED = ("sign", "handle")
-"""Limits an item must have for its routine cases: without them nobody can be late."""
+"""Limits an item must have for every severity: without them nobody can be late."""
 
 
 def _tried(field: str, check: Callable[[], object]) -> list[FieldError]:
@@ -46,11 +46,33 @@ def _routine(draft: Draft) -> list[FieldError]:
     routine = draft.limits.get(Severity.ROUTINE)
     if routine is None:
         return [FieldError("limits.routine.handle", ("一般事件须有时限", "limits for routine cases are missing"))]
-    return [
-        FieldError(f"limits.routine.{clock}", ("一般事件须有此时限", "routine cases need this limit"))
-        for clock in NEEDED
-        if getattr(routine, clock) is None
-    ]
+    return _needed(Severity.ROUTINE, routine)
+
+
+def _needed(severity: Severity, limits: Limits) -> list[FieldError]:
+    why = ("此等级须有这项时限", f"{severity.value} cases need this limit")
+    found = (clock for clock in NEEDED if getattr(limits, clock) is None)
+    return [FieldError(f"limits.{severity.value}.{clock}", why) for clock in found]
+
+
+def _pressing(draft: Draft) -> list[FieldError]:
+    """Urgent and critical cases count in minutes: limits of their own are needed unless the routine ones are such."""
+    found: list[FieldError] = []
+    routine = draft.limits.get(Severity.ROUTINE)
+    usable = routine is not None and all(each.endswith(" minute") for each in _written(routine))
+    for severity in (Severity.URGENT, Severity.CRITICAL):
+        own = draft.limits.get(severity)
+        if own is not None:
+            found += _needed(severity, own)
+        elif routine is not None and not usable:
+            why = ("紧急与特急须有以 minute 计的时限", "urgent and critical cases need limits of their own, in minutes")
+            found.append(FieldError(f"limits.{severity.value}.handle", why))
+    return found
+
+
+def _written(limits: Limits) -> list[str]:
+    clocks: list[str | None] = [getattr(limits, clock) for clock in CLOCKS]
+    return [text for text in (*clocks, *(stage.limit for stage in limits.stages)) if text is not None]
 
 
 def _texts(draft: Draft) -> list[FieldError]:
@@ -70,7 +92,7 @@ def _texts(draft: Draft) -> list[FieldError]:
 
 def faults(draft: Draft) -> list[FieldError]:
     """Return everything that is wrong with an item; nothing if it can be taken into the catalogue."""
-    found = _texts(draft) + _routine(draft)
+    found = _texts(draft) + _routine(draft) + _pressing(draft)
     found += _tried("lead", lambda: parse_selectors(draft.lead))
     for n, assistant in enumerate(draft.assistants):
         found += _tried(f"assistants[{n}]", lambda assistant=assistant: parse_selectors(assistant))

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from app.kernel.clock import SHANGHAI
-from tasks.cases.deadlines import Calendar, parse_limit
+from tasks.cases.deadlines import Calendar, Unit, parse_limit
 from tasks.cases.model import Severity
 from tasks.cases.selectors import parse_selectors
 
@@ -183,7 +183,19 @@ def _outcome(rule: Rule) -> Iterable[tuple[str, Text]]:
     for field, text in (("lead", rule.lead), *((f"assistants[{n}]", a) for n, a in enumerate(rule.assistants))):
         yield from _readable(field, text, parse_selectors)
     for clock, limit in rule.limits.given().items():
-        yield from _readable(f"limits.{clock}", limit, parse_limit)
+        yield from _readable(f"limits.{clock}", limit, parse_limit if _routine(rule) else _minutes)
+
+
+def _routine(rule: Rule) -> bool:
+    return rule.severity is Severity.ROUTINE
+
+
+def _minutes(text: str) -> None:
+    if parse_limit(text).unit is not Unit.MINUTE:
+        raise ValueError(
+            "紧急与特急的时限以 minute 计：请写分钟，或将规则限于一般事件（severity = routine）"
+            " / urgent and critical limits are in minutes: write minutes, or keep the rule to severity = routine"
+        )
 
 
 def _readable(field: str, text: str, read: Callable[[str], object]) -> Iterable[tuple[str, Text]]:

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from app.kernel.actor import Actor, Role
 from grid.organisations import Directory, Kind
 from tasks.cases.catalogue import Item, Limits
-from tasks.cases.deadlines import Calendar, Limit, due
+from tasks.cases.deadlines import Calendar, Limit, Unit, due, parse_limit
 from tasks.cases.model import Case, Leg, LegKind, LegState, Part, Severity
 
 READERS_ONLY = frozenset({Role.AUDITOR, Role.ADMINISTRATOR, Role.TOWN_MANAGER})
@@ -249,9 +249,16 @@ def desk_of(desk: UUID | None, town: str | None, biased: frozenset[UUID], direct
 
 
 def clocks_of(item: Item, case: Case, severity: Severity | None = None) -> Limits:
-    """Return the limits that hold for a case: the item's for its severity, but those its routing rule set."""
-    limits = item.clocks(severity or case.severity)
-    return structs.replace(limits, **case.limits) if case.limits else limits
+    """Return the limits that hold for a case: the item's for its severity, but those its routing rule set.
+
+    A rule for routine cases may have set working time: that does not hold once the case is urgent or critical.
+    """
+    now = severity or case.severity
+    limits = item.clocks(now)
+    if not case.limits:
+        return limits
+    held = {k: v for k, v in case.limits.items() if now is Severity.ROUTINE or parse_limit(v).unit is Unit.MINUTE}
+    return structs.replace(limits, **held)
 
 
 def earliest(*moments: datetime | None) -> datetime | None:

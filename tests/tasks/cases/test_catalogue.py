@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from tasks.cases import catalogue_files
-from tasks.cases.catalogue import CLOCKS, Catalogue
+from tasks.cases.catalogue import CLOCKS, Catalogue, Limits
 from tasks.cases.catalogue_checks import faults
 from tasks.cases.deadlines import Unit
 from tasks.cases.model import Severity
@@ -45,6 +45,14 @@ def test_every_item_has_its_source_its_limits_and_selectors_that_are_understood(
             if severity is not Severity.ROUTINE:  # urgent and critical clocks run day and night
                 pressing = [limit for clock in ("sign", "handle") if (limit := limits.of(clock)) is not None]
                 assert {limit.unit for limit in pressing} == {Unit.MINUTE}
+
+
+def test_an_item_whose_routine_limits_are_working_time_needs_limits_in_minutes_for_what_presses():
+    hours, minutes = Limits(sign="1 work_hour", handle="2 work_day"), Limits(sign="5 minute", handle="60 minute")
+    alone = replace(ITEMS[0], limits={Severity.ROUTINE: hours})
+    assert [each.field for each in faults(alone)] == ["limits.urgent.handle", "limits.critical.handle"]
+    assert faults(replace(alone, limits={Severity.ROUTINE: minutes})) == []
+    assert faults(replace(alone, limits=dict.fromkeys(Severity, minutes) | {Severity.ROUTINE: hours})) == []
 
 
 def test_a_call_for_help_is_critical_and_a_joint_inspection_is_there():

@@ -327,6 +327,18 @@ def test_when_the_holidays_arrive_every_running_due_is_reckoned_again():
         case.give("2026-11-24T10:00", stage.CENTRE_CLERK, o.Recompute())
 
 
+def test_working_time_a_rule_set_for_a_routine_case_does_not_hold_once_it_is_urgent():
+    case = Played()
+    case.item = stage.item(
+        limits={Severity.ROUTINE: LIMITS, Severity.URGENT: Limits(sign="30 minute", handle="8 minute")}
+    )
+    case.case = replace(case.case, limits={"handle": "9 work_day", "sign": "20 minute"})
+    case.handled_by_the_town()
+    assert (case.root.handle_limit, case.root.sign_due) == ("9 work_day", at("2026-11-23T10:20"))
+    case.give("2026-11-23T15:00", stage.CENTRE_CLERK, o.Amend(severity=Severity.URGENT))
+    assert (case.root.handle_limit, case.root.handle_due) == ("8 minute", at("2026-11-23T10:08"))
+
+
 def test_urgent_and_critical_limits_of_the_shipped_items_run_day_and_night():
     for item in stage.CATALOGUE.present(stage.NOW):
         for severity in (Severity.URGENT, Severity.CRITICAL):

@@ -207,6 +207,8 @@ def test_what_cannot_hold_at_once_is_seen(first: dict[str, Any], second: dict[st
         ({"lead": "item_department:x"}, "lead"),
         ({"assistants": ("town", "force:navy")}, "assistants[1]"),
         ({"limits": OwnLimits(handle="soon")}, "limits.handle"),
+        ({"limits": OwnLimits(handle="2 work_hour")}, "limits.handle"),  # it could hold for an urgent case
+        ({"limits": OwnLimits(total="1 calendar_day"), "severity": Severity.CRITICAL}, "limits.total"),
     ],
 )
 def test_a_rule_that_cannot_compile_is_refused_with_its_field(wrong: dict[str, Any], field: str):
@@ -216,6 +218,10 @@ def test_a_rule_that_cannot_compile_is_refused_with_its_field(wrong: dict[str, A
     fault = caught.value.faults[0]
     assert fault.field == field
     assert all(fault.why)
+
+
+def test_a_rule_for_routine_cases_may_set_working_time():
+    assert compile_rules([Rule(id="a", lead="town", severity=Severity.ROUTINE, limits=OwnLimits(handle="2 work_day"))])
 
 
 @pytest.mark.parametrize(
