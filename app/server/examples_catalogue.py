@@ -10,6 +10,8 @@ _ITEM = {
         "routine": {
             "sign": "4 work_hour", "handle": "3 work_day", "stages": [{"name": "停工", "limit": "4 work_hour"}],
         },
+        "urgent": {"sign": "30 minute", "handle": "480 minute"},
+        "critical": {"sign": "10 minute", "handle": "240 minute"},
     },
     "attribute_schema": {"type": "object", "properties": {"depth_cm": {"type": "number", "minimum": 0}}},
     "ladder": [{"when": "handle 75%", "whom": "organisation", "what": "urge"}],
