@@ -105,6 +105,44 @@ def test_the_rule_chosen_is_never_less_specific_than_another_that_holds(
     assert chosen == (f"item:{case.item}" if best is None else best.id)
 
 
+LEAST: tuple[dict[str, Any], ...] = (
+    {"item": "E0504"},
+    {"category": ("城市管理", "街面秩序")},
+    {"category": ("城市管理",)},
+    {"area": stage.CELL},
+    {"area": stage.TOWN},
+    {"source": "citizen"},
+    {"severity": Severity.ROUTINE},
+    {"attributes": (Comparison("depth", ">", 1), Comparison("depth", "<", 9))},
+    {"attributes": (Comparison("depth", ">", 1),)},
+    {"window": Window(since=time(0), until=time(23))},
+    {"keyword": "水"},
+    {"priority": 1000},
+)
+"""Conditions from the heaviest to the lightest: each outweighs all that stand after it together."""
+
+
+@pytest.mark.parametrize("heavier", range(len(LEAST) - 1))
+def test_item_category_area_source_severity_attributes_window_and_keyword_count_in_that_order(heavier: int):
+    others: dict[str, Any] = {}
+    for lighter in reversed(LEAST[heavier + 1 :]):
+        others |= {name: value for name, value in lighter.items() if name not in LEAST[heavier]} | {"priority": 1000}
+    one, several = Rule(id="one", lead="town", **LEAST[heavier]), Rule(id="several", lead="station", **others)
+    case = routing_case(words="水", attributes={"depth": 5})
+    for rule in (one, several):
+        assert holding(rule, case, stage.NOW)
+    assert route(case, compile_rules([several, one]), stage.DIRECTORY, stage.NOW, CALENDAR).rule == "one"
+
+
+def test_deeper_categories_areas_and_more_attributes_are_more_specific_and_priority_decides_the_rest():
+    case = routing_case(words="水", attributes={"depth": 5})
+    for deep, flat in ((1, 2), (3, 4), (7, 8)):
+        a, b = Rule(id="deep", lead="town", **LEAST[deep]), Rule(id="flat", lead="station", **LEAST[flat], priority=9)
+        assert route(case, compile_rules([b, a]), stage.DIRECTORY, stage.NOW, CALENDAR).rule == "deep"
+    low, high = Rule(id="low", lead="town", keyword="水"), Rule(id="high", lead="town", keyword="水", priority=1)
+    assert route(case, compile_rules([low, high]), stage.DIRECTORY, stage.NOW, CALENDAR).rule == "high"
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.lists(rules(), min_size=2, max_size=6), cases, moments, st.randoms())
 def test_the_order_of_the_file_does_not_matter(several: list[Rule], case: RoutingCase, at: datetime, random: Any):
