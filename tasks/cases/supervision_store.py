@@ -38,8 +38,8 @@ async def due(now: datetime, limit: int, after: Due | None = None) -> list[Due]:
     return [Due(**dict(row)) for row in await db.fetch(DUE, now, *seen, limit)]
 
 
-class Locked(Struct, frozen=True, kw_only=True):
-    """A case's row under lock with those of its legs, unread: one that cannot be read keeps no other from it."""
+class Unread(Struct, frozen=True, kw_only=True):
+    """A case's row with those of its legs, unread: one that cannot be read keeps no other from it."""
 
     id: UUID
     row: dict[str, Any]
@@ -50,7 +50,7 @@ class Locked(Struct, frozen=True, kw_only=True):
         return msgspec.convert(self.row, Case), tuple(msgspec.convert(leg, Leg) for leg in self.legs)
 
 
-async def lock_free(cases: Sequence[UUID]) -> list[Locked]:
+async def lock_free(cases: Sequence[UUID]) -> list[Unread]:
     """Lock those of some cases that nobody else has under lock, waiting for none, and return them with their legs.
 
     The legs are read by a statement of their own, after the locks.
@@ -60,14 +60,7 @@ async def lock_free(cases: Sequence[UUID]) -> list[Locked]:
         " for update skip locked",
         list(cases),
     )
-    found = {row["id"]: Locked(id=row["id"], row=dict(row), legs=[]) for row in rows}
-    for leg in await db.fetch(
-        f"select {', '.join(Leg.__struct_fields__)} from case_leg where case_id = any($1::uuid[])"
-        " order by case_id, ordinal",
-        [*found],
-    ):
-        found[leg["case_id"]].legs.append(dict(leg))
-    return list(found.values())
+    return await _with_legs(rows)
 
 
 async def look_again(legs: Sequence[tuple[UUID, datetime | None]]) -> None:
@@ -131,25 +124,27 @@ async def set_reckoned(fingerprint: str, now: datetime) -> None:
     )
 
 
-async def open_cases(after: UUID | None, limit: int) -> list[tuple[Case, tuple[Leg, ...]]]:
+async def open_cases(after: UUID | None, limit: int) -> list[Unread]:
     """Return cases that are not over with their legs, in the order of ids past `after`, unlocked."""
-    columns = ", ".join(Case.__struct_fields__)
     rows = await db.fetch(
-        f"select {columns} from cases where state <> all($1::text[]) and ($2::uuid is null or id > $2)"
-        " order by id limit $3",
+        f"select {', '.join(Case.__struct_fields__)} from cases where state <> all($1::text[])"
+        " and ($2::uuid is null or id > $2) order by id limit $3",
         [state.value for state in ENDED],
         after,
         limit,
     )
-    found = [msgspec.convert(dict(row), Case) for row in rows]
-    legs: dict[UUID, list[Leg]] = {case.id: [] for case in found}
-    for row in await db.fetch(
+    return await _with_legs(rows)
+
+
+async def _with_legs(rows: Sequence[Any]) -> list[Unread]:
+    found = {row["id"]: Unread(id=row["id"], row=dict(row), legs=[]) for row in rows}
+    for leg in await db.fetch(
         f"select {', '.join(Leg.__struct_fields__)} from case_leg where case_id = any($1::uuid[])"
         " order by case_id, ordinal",
-        [*legs],
+        [*found],
     ):
-        legs[row["case_id"]].append(msgspec.convert(dict(row), Leg))
-    return [(case, tuple(legs[case.id])) for case in found]
+        found[leg["case_id"]].legs.append(dict(leg))
+    return list(found.values())
 
 
 class Count(Struct, frozen=True):

@@ -15,10 +15,10 @@ from tasks.cases import amending, calendars, climbing, commands, reference, stan
 from tasks.cases import orders as o
 from tasks.cases.catalogue import Catalogue
 from tasks.cases.climbing import Climbed
-from tasks.cases.model import ENDED, Case, Leg
+from tasks.cases.model import ENDED
 from tasks.cases.problems import TransitionRefused
 from tasks.cases.situation import Situation
-from tasks.cases.supervision_store import Due, Locked
+from tasks.cases.supervision_store import Due, Unread
 
 logger = logging.getLogger("zjw.cases.sweep")
 
@@ -108,7 +108,7 @@ async def _deal(several: Sequence[list[Due]], actor: Actor, now: datetime) -> in
 
 
 def _read(
-    locked: Locked, catalogue: Catalogue, actor: Actor, now: datetime, directory: Directory, children: int
+    locked: Unread, catalogue: Catalogue, actor: Actor, now: datetime, directory: Directory, children: int
 ) -> Situation:
     case, legs = locked.read()
     item = catalogue.version(case.item, case.item_version)
@@ -145,42 +145,51 @@ async def recompute(district: str, now: datetime, batch: int = BATCH) -> int:
     """Reckon every running due again, if the calendar is another than the one they were reckoned by; return how many
 
     cases moved, each with a row in its trace. Holidays of a new year and the district's own days come in this way.
-    Broken off, it begins again: what is right already is left alone.
+    Broken off, or as long as a case could not be reckoned, it begins again: what is right already is left alone.
     """
     async with db.transaction(district):
         mark = calendars.fingerprint((await reference.present()).calendar)
         if await supervision_store.reckoned_by() == mark:
             return 0
     actor = system(district, "calendar")
-    made, after = 0, None
+    done, after = list[bool | None](), None
     while True:
         async with db.transaction(district):
             page = await supervision_store.open_cases(after, batch)
-            wrong = [case.id for case, legs in page if await _differs(case, legs, actor, now)]
-        for case_id in wrong:
-            made += await _reckoned(district, case_id, actor, now)
+            wrong = await _wrong(page, actor, now)
+        done += [None if case_id is None else await _reckoned(district, case_id, actor, now) for case_id in wrong]
         if len(page) < batch:
             break
-        after = page[-1][0].id
-    async with db.transaction(district):
-        await supervision_store.set_reckoned(mark, now)
-    return made
+        after = page[-1].id
+    if None not in done:
+        async with db.transaction(district):
+            await supervision_store.set_reckoned(mark, now)
+    return sum(map(bool, done))
 
 
-async def _reckoned(district: str, case_id: UUID, actor: Actor, now: datetime) -> bool:
+async def _reckoned(district: str, case_id: UUID, actor: Actor, now: datetime) -> bool | None:
+    """Reckon a case again and tell whether it moved; None if that failed."""
     try:
         async with db.transaction(district):
             return await _reckon(case_id, actor, now)
     except Exception as error:
         _unless_away(error)
         _failed(case_id, error)
-        return False
+        return None
 
 
-async def _differs(case: Case, legs: tuple[Leg, ...], actor: Actor, now: datetime) -> bool:
-    item = (await reference.present()).catalogue.version(case.item, case.item_version)
-    s = standing.situation(case, legs, item, actor, now, await grid_facts.directory(now))
-    return amending.moves(s)
+async def _wrong(page: Sequence[Unread], actor: Actor, now: datetime) -> list[UUID | None]:
+    """Return the cases whose dues are others by the calendar of now; None for each that cannot be told."""
+    catalogue, directory = (await reference.present()).catalogue, await grid_facts.directory(now)
+    wrong: list[UUID | None] = []
+    for each in page:
+        try:
+            if amending.moves(_read(each, catalogue, actor, now, directory, 0)):
+                wrong.append(each.id)
+        except Exception as error:
+            _failed(each.id, error)
+            wrong.append(None)
+    return wrong
 
 
 async def _reckon(case_id: UUID, actor: Actor, now: datetime) -> bool:

@@ -255,6 +255,24 @@ async def test_days_off_that_are_written_move_dues_with_a_step_each_and_once(pla
     assert (await store.legs(fresh.id))[0].handle_due == at("2026-11-25T17:30")
 
 
+async def test_what_could_not_be_reckoned_again_ends_no_other_and_is_tried_again(real_place: str):
+    async with db.transaction(real_place):
+        held, broken, other = await opened(), await opened(description="坏"), await opened(description="好")
+        storm = CalendarDocument(days=(Day(date=date(2026, 11, 24), off=True, name="台风"),))
+        await calendar_commands.write(ChangedCalendar(version=0, calendar=storm), stage.CENTRE_CLERK, NOW)
+        await db.execute("update cases set pauses = '7' where id = $1", broken.id)
+        await as_owner(f"alter table cases add constraint held check (id <> '{held.id}' or version < 4) not valid")
+    assert await sweeping.recompute(real_place, NOW) == 1
+    async with db.transaction(real_place):
+        assert [(await steps(case))[-1] for case in (held, other)] == ["assigned", "recomputed"]
+        await as_owner("alter table cases drop constraint held")
+        await db.execute("update cases set pauses = '[]' where id = $1", broken.id)
+    assert await sweeping.recompute(real_place, NOW) == 2
+    async with db.transaction(real_place):
+        assert [(await steps(case))[-1] for case in (held, broken)] == ["recomputed"] * 2
+    assert await sweeping.recompute(real_place, NOW) == 0
+
+
 async def test_what_is_provisional_says_so_until_the_year_is_imported(place: str):
     ladder = "handle due > organisation > urge"
     limits = stage.item().limits
