@@ -1,5 +1,6 @@
 """The catalogue (事项目录): what a case can be about and how it is handled; versions are never changed; pure."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -132,6 +133,12 @@ class Catalogue:
         for item in sorted(items, key=lambda each: (each.code, each.effective_from, each.version)):
             self._versions[item.code, item.version] = item
             self._by_code.setdefault(item.code, []).append(item)
+        times = (at for item in self._versions.values() for at in (item.effective_from, item.effective_to))
+        self._turns = sorted({at for at in times if at is not None})
+
+    def era(self, moment: datetime) -> int:
+        """Return how many changes have come into force by then: the same number, the same items in force."""
+        return bisect_right(self._turns, moment)
 
     def version(self, code: str, version: int) -> Item:
         """Return one version; KeyError if there never was one."""

@@ -15,19 +15,19 @@ from tasks.cases.suggestion import Example, Model, Suggestion
 CASES = 20_000
 """So many of the cases closed last are read."""
 
-_kept: dict[str, tuple[Catalogue, UUID | None, Model]] = {}
+_kept: dict[str, tuple[Catalogue, int, UUID | None, Model]] = {}
 
 
 async def _model(now: datetime) -> Model:
-    """Return the model of the catalogue in force and the words last counted, built anew when either changed."""
+    """Return the model of the items in force and the words last counted, built anew when either changed."""
     district = db.current().district or ""
     have = (await reference.present()).catalogue
-    mark = await catalogue_store.statistics_mark()
+    mark, era = await catalogue_store.statistics_mark(), have.era(now)
     kept = _kept.get(district)
-    if kept is not None and kept[0] is have and kept[1] == mark:
-        return kept[2]
+    if kept is not None and kept[0] is have and kept[1:3] == (era, mark):
+        return kept[3]
     model = Model(have.present(now), await catalogue_store.statistics())
-    _kept[district] = (have, mark, model)
+    _kept[district] = (have, era, mark, model)
     return model
 
 

@@ -113,6 +113,14 @@ async def test_a_new_item_is_suggested_at_once_and_a_retired_one_no_more(place: 
     assert "X001" not in {each.item for each in await suggestion_commands.suggest("石斛大棚坏了", CITIZEN, later)}
 
 
+async def test_a_planned_item_is_suggested_from_its_time_on_and_a_changed_one_by_its_new_words(place: str):
+    later = NOW + timedelta(days=3)
+    new = replace(ITEMS[0], code="X001", name="冰雹砸大棚", aliases=("石斛大棚",))
+    await catalogue_commands.change(new, CENTRE_CLERK, NOW, later)
+    assert await suggestion_commands.suggest("石斛大棚坏了", CITIZEN, NOW) == []
+    assert (await suggestion_commands.suggest("石斛大棚坏了", CITIZEN, later))[0].item == "X001"
+
+
 async def test_a_citizens_request_without_an_item_gets_the_one_its_words_leave_no_doubt_about(place: str):
     lamp = await channels.submit(Request(text="门口路灯坏了三天了，晚上路太黑", place=town.INSIDE), CITIZEN, 0, NOW)
     odd = await channels.submit(Request(text="有件事想说一说", place=town.INSIDE), CITIZEN, 0, NOW)
