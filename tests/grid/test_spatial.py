@@ -10,8 +10,9 @@ from shapely import MultiPolygon, Polygon, box, set_srid
 
 from app.kernel import db
 from grid import spatial, store
-from grid.cells import Cell, CellIndex, Located, Point
+from grid.cells import Cell, CellIndex, Located, Point, Reason, metres_per_degree
 from grid.tables import AreaRow, CellRow
+from grid.tiles import Spot
 from tests.grid.places import CELLS, DISTRICT, NOW, OUTLINE, SHAPES, SIDE, SOUTH, T0, WEST, settle, square
 
 CORNERS = sorted({corner for shape in SHAPES.values() for corner in shape.exterior.coords})
@@ -81,6 +82,15 @@ async def test_a_point_belongs_to_its_cell_or_to_a_near_one_of_the_district(
     point = (WEST + column * SIDE, SOUTH + row * SIDE)
     (located,) = await store.locate([point], NOW, DISTRICT)
     assert (located.cell, located.reason) == (cell, reason)
+    assert CellIndex(CELLS, OUTLINE).locate([point]) == [located]
+
+
+@pytest.mark.parametrize(("metres", "reason"), [(199.9, "nearest"), (200.1, "between")])
+async def test_the_nearest_cell_reaches_two_hundred_metres(settled: str, metres: float, reason: Reason) -> None:
+    lat = SOUTH + 1.5 * SIDE
+    point = (WEST + 2.1 * SIDE + metres / metres_per_degree(lat)[0], lat)  # east of the last cell of the second row
+    located = Located("330109001014003" if reason == "nearest" else None, reason)
+    assert await store.locate([point], NOW, DISTRICT) == [located]
     assert CellIndex(CELLS, OUTLINE).locate([point]) == [located]
 
 
@@ -163,10 +173,10 @@ async def test_a_tile_holds_the_cells_in_reach_and_nothing_where_there_are_none(
     n = 2**12
     x = int((WEST + 180) / 360 * n)
     y = int((1 - math.asinh(math.tan(math.radians(SOUTH + SIDE / 2))) / math.pi) / 2 * n)
-    tile = await store.cell_tile(12, x, y, ["330109001001"], NOW)
+    tile = await store.cell_tile(Spot(12, x, y), ["330109001001"], NOW)
     assert b"330109001001002" in tile
     assert b"330109001014002" not in tile
-    assert await store.cell_tile(12, x + 9, y, ["330109"], NOW) == b""
+    assert await store.cell_tile(Spot(12, x + 9, y), ["330109"], NOW) == b""
 
 
 async def test_the_database_refuses_a_broken_polygon_and_one_of_another_datum(settled: str) -> None:

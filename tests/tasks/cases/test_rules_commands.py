@@ -1,6 +1,6 @@
 """Sets of rules in the database: drafts, review by a second person, versions, and the back-test over past cases."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from tasks.cases import commands, intake, rules_commands, rules_store
 from tasks.cases.model import Severity
 from tasks.cases.orders import Accept, Assign
 from tasks.cases.problems import OwnDraft, RulesNotFound
-from tasks.cases.rules import OwnLimits, Rule
+from tasks.cases.rules import OwnLimits, Rule, Window
 from tasks.cases.rules_commands import ChangedDraft, DraftView, NewDraft
 from tests.tasks.cases import stage, town
 from tests.tools import people
@@ -179,6 +179,18 @@ async def test_the_back_test_goes_by_what_was_known_at_intake(place: str):
     found = await rules_commands.back_test(draft.id, 10, AUTHOR, stage.NOW)
     assert [each.now_rule for each in found.list] == ["many"]
     assert found.list[0].item == "H095"
+
+
+async def test_the_back_test_asks_each_rule_about_the_hour_of_the_intake(place: str):
+    """By day it went by the item, by night by the shipped rule; the back-test runs at noon of another day."""
+    night = stage.NOW + timedelta(hours=13)
+    day, by_night = await opened(), await opened(night)
+    dark = Rule(id="dark", item="H008", lead="force:enforcement", window=Window(since=time(22), until=time(6)))
+    draft = await drafted(dark)
+    found = await rules_commands.back_test(draft.id, 10, AUTHOR, night + timedelta(hours=13))
+    assert {each.case: each.now_rule for each in found.list} == {by_night.id: "dark"}
+    assert found.rules["item:H008"] == 1
+    assert day.last_lead == stage.STATION
 
 
 async def test_what_a_desk_chose_by_hand_counts_as_sent_to_the_desk(place: str):
