@@ -12,14 +12,14 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from app.kernel.actor import Actor
 from app.kernel.crs import Datum, Place
 from app.kernel.problem import invalid
-from grid import commands, queries
+from grid import commands, queries, tiles
 from grid.areas import Area
 from grid.commands import EndOrganisation, ImportReport, NewOrganisation, NewShift, Redraw
 from grid.imports import FeatureCollection
 from grid.organisations import Kind, Organisation
 from grid.people import DutyShift, Person
-from grid.problems import TileNotFound
 from grid.queries import CellCollection, CellFeature, Whereabouts
+from grid.tiles import Tile
 
 # Litestar enforces the bounds of a query parameter only when they stand in its own marker.
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
@@ -42,6 +42,14 @@ def _moment(at: datetime | None, now: datetime) -> datetime:
     if at is not None and at.tzinfo is None:
         raise invalid("at", "时间须带时区", "a time needs its zone, such as 2026-11-23T12:00:00+08:00")
     return at or now
+
+
+def tile_answer(found: Tile, request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The tile, or 304 to whoever has it already; only for who asked, as others may see other cells."""
+    headers = {"ETag": found.etag, "Cache-Control": "private, max-age=60", "Vary": "Authorization"}
+    if request.headers.get("if-none-match") == found.etag:
+        return Response(b"", status_code=304, headers=headers)
+    return Response(found.body, headers=headers, media_type=tiles.MEDIA_TYPE)
 
 
 @get("/areas/{code:str}", opt=GRID, tags=["grid"])
@@ -113,9 +121,7 @@ async def redraw_cells(
     return await commands.redraw_cells(data, actor, now, dry_run=dry_run)
 
 
-@get(
-    "/tiles/cells/{z:int}/{x:int}/{tile:str}", opt=GRID, tags=["grid"], media_type="application/vnd.mapbox-vector-tile"
-)
+@get("/tiles/cells/{z:int}/{x:int}/{tile:str}", opt=GRID, tags=["grid"], media_type=tiles.MEDIA_TYPE)
 async def cell_tile(
     z: FromPath[int],
     x: FromPath[int],
@@ -125,14 +131,7 @@ async def cell_tile(
     now: NamedDependency[datetime],
 ) -> Response[bytes]:
     """Give the cells in reach as a Mapbox vector tile `{y}.mvt` (layer `cells`), with an ETag."""
-    row, dot, kind = tile.partition(".")
-    if not (row.isascii() and row.isdigit() and len(row) < 9 and dot and kind == "mvt"):
-        raise TileNotFound
-    found = await queries.cell_tile(z, x, int(row), actor, now)
-    headers = {"ETag": found.etag, "Cache-Control": "private, max-age=60", "Vary": "Authorization"}
-    if request.headers.get("if-none-match") == found.etag:
-        return Response(b"", status_code=304, headers=headers)
-    return Response(found.body, headers=headers, media_type="application/vnd.mapbox-vector-tile")
+    return tile_answer(await queries.cell_tile(tiles.spot(z, x, tile), actor, now), request)
 
 
 @get("/organisations", opt={"action": "organisation.read"}, tags=["organisations"])

@@ -3,20 +3,22 @@
 All of it runs in the transaction the caller has opened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct
+from shapely import MultiPolygon
 
 from app.kernel import db
-from grid import store
+from grid import store, tiles
 from grid.cells import Located, Point
 from grid.duty import Roster
 from grid.organisations import Directory
 from grid.people import DutyShift, Person
+from grid.tiles import Spot, Tile
 
-__all__ = ["area_names", "directory", "locate", "members", "on_duty", "people", "roster"]
+__all__ = ["area_names", "directory", "figure_tile", "locate", "members", "on_duty", "people", "roster", "shapes"]
 
 BEHIND, AHEAD = timedelta(hours=1), timedelta(hours=12)
 """The span around a moment whose shifts are read together with the organisations."""
@@ -83,6 +85,16 @@ async def people(ids: Sequence[UUID]) -> dict[UUID, Person]:
 async def area_names(codes: Sequence[str]) -> dict[str, str]:
     """Code → name of districts, towns and villages."""
     return await store.area_names(codes)
+
+
+async def figure_tile(spot: Spot, layer: str, figures: Mapping[str, Mapping[str, int]]) -> Tile:
+    """The vector tile of the cells that have figures (code → name → number), one layer; the caller knows who may."""
+    return tiles.tagged(await store.figure_tile(spot, layer, figures))
+
+
+async def shapes(codes: Sequence[str]) -> dict[str, MultiPolygon]:
+    """Code → shape of cells, ended ones too, and of areas above them that have a boundary."""
+    return await store.shapes(codes)
 
 
 def _district() -> str:

@@ -1,7 +1,6 @@
 """What is read of the grid over HTTP: every answer within the reader's reach."""
 
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +12,13 @@ from app.identity.scope import Ownership, Reach
 from app.kernel import db
 from app.kernel.actor import Actor
 from app.kernel.crs import Place
-from grid import facts, store
+from grid import facts, store, tiles
 from grid.areas import Area, Level, level_of
 from grid.cells import Cell, Reason
 from grid.organisations import Kind, Organisation
 from grid.people import DutyShift, Person
-from grid.problems import AreaNotFound, CellNotFound, OrganisationNotFound, PersonNotFound, TileNotFound
+from grid.problems import AreaNotFound, CellNotFound, OrganisationNotFound, PersonNotFound
+from grid.tiles import Spot, Tile
 
 
 class CellView(Struct, frozen=True, kw_only=True):
@@ -55,13 +55,6 @@ class Whereabouts(Struct, frozen=True, kw_only=True):
     village: str | None
     town: str | None
     names: dict[str, str]
-
-
-class Tile(Struct, frozen=True):
-    """A vector tile and the tag it is cached by."""
-
-    body: bytes
-    etag: str
 
 
 def _view(cell: Cell) -> CellView:
@@ -138,14 +131,11 @@ def _prefixes(reach: Reach, district: str) -> list[str]:
     return [district] if reach.everything else list(reach.areas)
 
 
-async def cell_tile(z: int, x: int, y: int, actor: Actor, at: datetime) -> Tile:
-    """Vector tile of the cells in reach; TileNotFound outside the numbering of the zoom."""
+async def cell_tile(spot: Spot, actor: Actor, at: datetime) -> Tile:
+    """Vector tile of the cells in reach."""
     reach = scope.require_any(actor, "grid.read")
-    if not (0 <= z <= 22 and 0 <= x < 2**z and 0 <= y < 2**z):
-        raise TileNotFound
     async with db.transaction(actor.district):
-        body = await store.cell_tile(z, x, y, _prefixes(reach, actor.district), at)
-    return Tile(body, f'"{sha256(body).hexdigest()[:32]}"')
+        return tiles.tagged(await store.cell_tile(spot, _prefixes(reach, actor.district), at))
 
 
 async def organisation(organisation_id: UUID, actor: Actor, now: datetime) -> Organisation:

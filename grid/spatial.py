@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from geoalchemy2 import Geography, Geometry
 from geoalchemy2 import functions as geo
 from msgspec import Struct
-from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.dialects.postgresql import JSONB, asyncpg
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import Double, String
 
@@ -215,16 +215,34 @@ def tile(shapes: Layer, name: str, properties: tuple[str, ...] = (), where: str 
     Layers of rows valid at `at` only when `where` says so; `where` may use parameters of its own as `:name`.
     """
     table = shapes.table()
+    columns: list[Any] = [table.c[shapes.key], *(sa.literal_column(each).label(each) for each in properties)]
+    return _tile(shapes, name, table, _select(*columns).where(sa.text(where)))
+
+
+@cache
+def tile_of_figures(shapes: Layer, name: str) -> Statement:
+    """A Mapbox vector tile of those shapes that figures are given for; features carry key and figures.
+
+    Parameters: z, x, y, keys (array), figures (array of JSON objects, in the order of the keys).
+    """
+    table = shapes.table()
+    arrays = [sa.bindparam("keys", type_=sa.ARRAY(String)), sa.bindparam("figures", type_=sa.ARRAY(JSONB))]
+    columns: list[Any] = [sa.column("of", String), sa.column("figures", JSONB)]
+    given: Any = sa.func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+    rows = _select(table.c[shapes.key], given.c.figures).where(table.c[shapes.key] == given.c.of)
+    return _tile(shapes, name, table, rows)
+
+
+def _tile(shapes: Layer, name: str, table: Any, rows: Any) -> Statement:
+    """The tile of the chosen rows of the table with the columns they have, which become properties."""
     envelope: Any = geo.ST_TileEnvelope(*(sa.bindparam(axis, type_=sa.Integer) for axis in "zxy"))
     shape = table.c[shapes.geometry]
     shown: Expression = geo.ST_AsMVTGeom(
         geo.ST_Transform(shape, _constant(3857)), envelope, *map(_constant, (4096, 64, True))
     )
     features = (
-        _select(
-            shown.label("shape"), table.c[shapes.key], *(sa.literal_column(each).label(each) for each in properties)
-        )
-        .where(shape.op("&&")(geo.ST_Transform(envelope, _SRID)), sa.text(where))
+        rows.add_columns(shown.label("shape"))
+        .where(shape.op("&&")(geo.ST_Transform(envelope, _SRID)))
         .order_by(table.c[shapes.key])
         .cte("features")
     )

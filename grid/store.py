@@ -17,6 +17,7 @@ from grid.duty import OnDuty
 from grid.organisations import Organisation
 from grid.people import DutyShift, Person, SquadMember
 from grid.tables import AreaRow, CellRow
+from grid.tiles import Spot
 
 T = TypeVar("T", bound=Struct)
 
@@ -162,14 +163,27 @@ async def _locate_one(point: Point, at: datetime, district: str, reach_m: float)
     return place(rows[0]["covered"], rows[0]["nearest"], rows[0]["inside"])
 
 
-async def cell_tile(z: int, x: int, y: int, prefixes: Sequence[str], at: datetime) -> bytes:
+async def cell_tile(spot: Spot, prefixes: Sequence[str], at: datetime) -> bytes:
     """Mapbox vector tile of the cells valid at that moment below one of the prefixes (layer `cells`)."""
     where = (
         "valid_from <= :at and (valid_to is null or valid_to > :at)"
         " and exists (select 1 from unnest(:prefixes ::text[]) as prefix where starts_with(code, prefix))"
     )
     statement = spatial.tile(CELLS, "cells", ("village", "source"), where)
-    return await db.fetchval(*statement.bind(z=z, x=x, y=y, at=at, prefixes=list(prefixes)))
+    return await db.fetchval(*statement.bind(z=spot.z, x=spot.x, y=spot.y, at=at, prefixes=list(prefixes)))
+
+
+async def figure_tile(spot: Spot, layer: str, figures: Mapping[str, Mapping[str, int]]) -> bytes:
+    """Mapbox vector tile of the cells that have figures (code → name → number), ended ones too."""
+    statement = spatial.tile_of_figures(CELLS, layer)
+    values = [dict(each) for each in figures.values()]
+    return await db.fetchval(*statement.bind(z=spot.z, x=spot.x, y=spot.y, keys=list(figures), figures=values))
+
+
+async def shapes(codes: Sequence[str]) -> dict[str, MultiPolygon]:
+    """Code → shape of cells (ended ones too), and of villages, towns and districts that have a boundary."""
+    rows = await db.fetch("select code, polygon from cell where code = any($1::text[])", list(codes))
+    return {row["code"]: row["polygon"] for row in rows} | await boundaries(codes)
 
 
 # --- organisations

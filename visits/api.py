@@ -11,9 +11,8 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
 from app.kernel.actor import Actor
-from visits import commands, round_commands, visit_commands
+from visits import commands, map_api, round_commands, visit_commands
 from visits.commands import Contact, HouseholdView, Unmask
-from visits.coverage import Coverage, Level
 from visits.households import CareNeed, HouseholdChange, NewHousehold
 from visits.proposal import PlanRequest, Preview, Reassign
 from visits.questionnaire import NewQuestionnaire, Questionnaire
@@ -189,14 +188,6 @@ async def assignments(
     return await round_commands.list_assignments(round_id, person, actor)
 
 
-@get("/rounds/{round_id:uuid}/coverage", opt=ROUNDS, tags=["visits"])
-async def coverage(
-    round_id: FromPath[UUID], actor: NamedDependency[Actor], level: FromQuery[Level] = Level.CELL
-) -> list[Coverage]:
-    """Show households due, met, absent, refused, by day and by night, and demands, per area of a level."""
-    return await round_commands.coverage(round_id, level, actor)
-
-
 @get("/visits", opt=VISITS, tags=["visits"])
 async def visits(
     request: Request[Any, Any, Any],
@@ -246,9 +237,9 @@ routes: list[Any] = [
     reassign,
     close_round,
     assignments,
-    coverage,
     visits,
     visit,
     evidence_link,
+    *map_api.routes,
     *sync_api.routes,
 ]

@@ -18,7 +18,6 @@ from app.kernel.problem import FieldError, Invalid, NotPermitted, StaleVersion
 from grid import facts as grid_facts
 from grid.organisations import Directory
 from visits import buckets, facts, households, planning, proposal, round_store, rounds, store
-from visits.coverage import Coverage, Level
 from visits.events import RoundClosed, RoundPublished
 from visits.households import Household
 from visits.planning import Evening, Member, Plan, Stop
@@ -330,17 +329,14 @@ async def list_rounds(actor: Actor, before: UUID | None, limit: int) -> list[Rou
         return await round_store.rounds(reach, before, limit)
 
 
+async def seen_by(round_id: UUID, actor: Actor) -> UUID | None:
+    """Return None to whom the whole round may be shown, else the actor: they see what they were given of it."""
+    round_ = await get_round(round_id, actor)
+    return None if scope.may(actor, "round.read", _ownership(round_)) else actor.id
+
+
 async def list_assignments(round_id: UUID, person: UUID | None, actor: Actor) -> list[Assignment]:
     """Return the lists of a round; whoever was only given something of it sees their own."""
-    round_ = await get_round(round_id, actor)
-    if not scope.may(actor, "round.read", _ownership(round_)):
-        person = actor.id
+    only = await seen_by(round_id, actor)
     async with db.transaction(actor.district):
-        return await round_store.assignments(round_id, person)
-
-
-async def coverage(round_id: UUID, level: Level, actor: Actor) -> list[Coverage]:
-    """Return how far a round has come, by area at a level."""
-    await get_round(round_id, actor)
-    async with db.transaction(actor.district):
-        return await round_store.coverage(round_id, level)
+        return await round_store.assignments(round_id, only or person)

@@ -9,7 +9,6 @@ import msgspec
 
 from app.identity.scope import Reach
 from app.kernel import db
-from visits.coverage import DIGITS, Coverage, Level
 from visits.problems import RoundNotFound
 from visits.rounds import Assignment, Half, Round
 from visits.store import insert
@@ -189,35 +188,3 @@ async def loads(persons: Sequence[UUID], days: Sequence[date], other_than: UUID 
     for person, day, count in rows:
         found.setdefault(person, {})[day] = count
     return found
-
-
-async def coverage(round_id: UUID, level: Level) -> list[Coverage]:
-    """Return the coverage of a round at one level, by area.
-
-    A household counts once, under its best outcome of the round; visits by day and night and demands count each.
-    """
-    rows = await db.fetch(
-        """
-        with due as (
-            select distinct h.id, left(h.area, $2) as area from assignment a join household h on h.id = a.household_id
-            where a.round_id = $1 and a.state <> 'cancelled'
-        ), seen as (
-            select v.household_id,
-                (array_agg(v.outcome order by array_position(array['met', 'moved', 'refused', 'unsafe', 'absent'],
-                    v.outcome)))[1] as best,
-                count(*) filter (where v.half = 'day') as day, count(*) filter (where v.half = 'night') as night,
-                sum(cardinality(v.cases)) as demands, sum(v.solved) as solved
-            from visit v where v.round_id = $1 group by v.household_id
-        )
-        select due.area, count(*) as due,
-            count(*) filter (where best = 'met') as met, count(*) filter (where best = 'absent') as absent,
-            count(*) filter (where best = 'refused') as refused, count(*) filter (where best = 'moved') as moved,
-            count(*) filter (where best = 'unsafe') as unsafe,
-            coalesce(sum(day), 0)::bigint as day, coalesce(sum(night), 0)::bigint as night,
-            coalesce(sum(demands), 0)::bigint as demands, coalesce(sum(solved), 0)::bigint as solved
-        from due left join seen on seen.household_id = due.id group by due.area order by due.area
-        """,
-        round_id,
-        DIGITS[level],
-    )
-    return [Coverage(**dict(row)) for row in rows]

@@ -143,7 +143,7 @@ async def household(household_id: UUID, *, lock: bool = False) -> Household:
     return household_of(row)
 
 
-def _within(reach: Reach, args: list[Any], area: str, own: str | None) -> str:
+def within(reach: Reach, args: list[Any], area: str, own: str | None) -> str:
     """Return the WHERE clause of a reach; its values are added to `args`. `own` is SQL with the person as `{}`."""
     if reach.everything:
         return "true"
@@ -163,7 +163,7 @@ async def households(
     """Return households in reach by id, from after `after` on, in a subtree and with a care need where asked."""
     args: list[Any] = []
     own = f"id in (select a.household_id from {_OPEN_TURNS} and a.person = {{}})"
-    where = [_within(reach, args, "area", own)]
+    where = [within(reach, args, "area", own)]
     for value, clause in (
         (None if area is None else f"{area}%", "area like ${}"),
         (care_need, "${} = any(care_needs)"),
@@ -381,7 +381,7 @@ async def visits(
 ) -> list[Visit]:
     """Return visits in reach, newest id first, from before `before` on."""
     args: list[Any] = []
-    where = [_within(reach, args, "area", "person = {}")]
+    where = [within(reach, args, "area", "person = {}")]
     for value, clause in (
         (round_id, "round_id = ${}"),
         (household_id, "household_id = ${}"),

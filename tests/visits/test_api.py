@@ -152,9 +152,28 @@ async def test_foreign_rounds_and_visits_look_as_if_they_were_not_there(on: Stag
         assert (await http.get("/rounds", headers=on.outsider.headers)).json() == []
 
 
+async def test_a_round_is_a_layer_of_the_map_with_an_etag_that_saves_sending_it_again(on: Stage) -> None:
+    async with client() as http:
+        round_id = await publish(http, on)
+        path = f"/tiles/rounds/{round_id}/coverage/10/854/421.mvt"
+        tile = await http.get(path, headers=on.leader.headers)
+        assert (tile.status_code, tile.headers["content-type"]) == (200, "application/vnd.mapbox-vector-tile")
+        assert stage.CELL.encode() in tile.content
+        again = await http.get(path, headers=on.leader.headers | {"If-None-Match": tile.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert (await http.get(path, headers=on.outsider.headers)).status_code == 404
+        layer = (await http.get(f"/rounds/{round_id}/coverage/map", headers=on.leader.headers)).json()
+        assert (layer["type"], layer["features"][0]["properties"]["by_night"]["due"]) == ("FeatureCollection", 4)
+        for path in ("/tiles/visits/10/854/421.mvt", "/visits/heat", "/visits/heat/map"):
+            assert (await http.get(path, headers=on.leader.headers)).status_code == 200
+
+
 @pytest.mark.parametrize(
     "path",
     [
+        "/visits/heat?since=2026-11-23T12:00:00",
+        "/visits/heat?area=3301%25",
+        "/visits/heat/map?level=street",
         "/households?limit=0",
         "/households?limit=501",
         "/households?area=33010",

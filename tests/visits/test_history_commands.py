@@ -11,7 +11,7 @@ from app.kernel.ids import new_id
 from app.kernel.problem import NotPermitted
 from tests.visits import stage
 from tests.visits.stage import EVENING, MORNING, Stage
-from visits import history_commands, round_commands, visit_commands
+from visits import history_commands, map_commands, round_commands, visit_commands
 from visits.coverage import Level
 from visits.history_commands import PastTurn, PastVisit
 from visits.rounds import Half, RoundState
@@ -43,7 +43,7 @@ async def test_a_past_round_has_its_coverage_visits_and_facts(on: Stage) -> None
     ]
     assert await history_commands.import_history([past], turns, system(stage.DISTRICT, "demo"), EVENING) == 3
     assert (await round_commands.get_round(past.id, on.leader.actor)).state is RoundState.CLOSED
-    (town,) = await round_commands.coverage(past.id, Level.TOWN, on.leader.actor)
+    (town,) = await map_commands.coverage(past.id, Level.TOWN, on.leader.actor)
     assert (town.due, town.met, town.absent, town.refused, town.night) == (4, 1, 1, 1, 3)
     assert (town.demands, town.solved, town.open) == (6, 3, 1)
     listed = await visit_commands.list_visits(on.leader.actor, past.id, None, None, 10)

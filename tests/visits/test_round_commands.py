@@ -9,7 +9,7 @@ from app.kernel import changes, db
 from app.kernel.problem import Invalid, NotPermitted, StaleVersion
 from tests.visits import stage
 from tests.visits.stage import EVENING, MORNING, Stage
-from visits import round_commands, visit_commands
+from visits import map_commands, round_commands, visit_commands
 from visits.coverage import Level
 from visits.problems import RoundNotFound, RoundRefuses
 from visits.proposal import ByHand, MemberChoice, PlanRequest, Reassign
@@ -182,9 +182,9 @@ async def test_coverage_counts_each_household_once_under_its_best_outcome(on: St
         report = VisitReport(household=home, outcome=outcome, started_at=start)
         when = moment(start, timedelta(), start)
         await visit_commands.record_visit(on.homes[n], report, when, on.worker.actor, start)
-    (town,) = await round_commands.coverage(round_.id, Level.TOWN, on.leader.actor)
+    (town,) = await map_commands.coverage(round_.id, Level.TOWN, on.leader.actor)
     assert (town.area, town.due, town.met, town.absent, town.day, town.night) == (stage.TOWN, 4, 1, 1, 1, 2)
-    (cell,) = await round_commands.coverage(round_.id, Level.CELL, on.leader.actor)
+    (cell,) = await map_commands.coverage(round_.id, Level.CELL, on.leader.actor)
     assert cell.area == stage.CELL
     turns = [
         (each.half, each.state)
