@@ -4,7 +4,7 @@ All of it runs in the transaction the caller has opened.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct
@@ -18,10 +18,26 @@ from grid.organisations import Directory
 from grid.people import DutyShift, Person
 from grid.tiles import Spot, Tile
 
-__all__ = ["area_names", "directory", "figure_tile", "locate", "members", "on_duty", "people", "roster", "shapes"]
+__all__ = [
+    "area_names",
+    "directory",
+    "figure_tile",
+    "hold_people",
+    "locate",
+    "locate_to_keep",
+    "members",
+    "on_duty",
+    "people",
+    "roster",
+    "shapes",
+]
 
 BEHIND, AHEAD = timedelta(hours=1), timedelta(hours=12)
 """The span around a moment whose shifts are read together with the organisations."""
+
+
+LIVING = datetime(9000, 1, 1, tzinfo=UTC)
+"""A moment when of today's cells those are valid that have not ended: whose clock runs ahead does not matter."""
 
 
 class _Kept(Struct, frozen=True):
@@ -38,6 +54,15 @@ _kept: dict[str, _Kept] = {}
 async def locate(points: Sequence[Point], at: datetime) -> list[Located]:
     """Where each point (longitude, latitude in WGS-84 degrees) belongs, in the order given; one statement."""
     return await store.locate(points, at, _district()) if points else []
+
+
+async def locate_to_keep(points: Sequence[Point]) -> list[Located]:
+    """Where each point belongs among the cells that live, for what is to be written under the cell's code.
+
+    No cell ends before the caller's transaction does: who ends one later finds what was written.
+    """
+    await store.hold_cells(_district())
+    return await store.locate(points, LIVING, _district()) if points else []
 
 
 async def directory(at: datetime) -> Directory:
@@ -70,6 +95,11 @@ async def roster(since: datetime, until: datetime) -> Roster:
 async def on_duty(area: str, at: datetime) -> list[DutyShift]:
     """Who is on duty at a place (cell, village, town or district code) and a time, nearest areas first."""
     return await store.on_duty(area, at)
+
+
+async def hold_people(ids: Sequence[UUID]) -> None:
+    """Let nobody else who asks for it plan work of these people until the transaction ends."""
+    await store.hold_people(ids)
 
 
 async def members(organisation: UUID, at: datetime) -> list[Person]:

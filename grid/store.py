@@ -57,6 +57,11 @@ async def lock_cells(district: str) -> None:
     await db.execute("select 1 from area where code = $1 for no key update", district)
 
 
+async def hold_cells(district: str) -> None:
+    """Let nobody change cells of the district until this transaction ends; many may hold them at a time."""
+    await db.execute("select 1 from area where code = $1 for share", district)
+
+
 async def area_codes(below: str) -> frozenset[str]:
     """Codes of all areas that begin with `below`, ended ones too."""
     rows = await db.fetch("select code from area where starts_with(code, $1)", below)
@@ -286,6 +291,11 @@ async def give_shifts(source: UUID, target: UUID, at: datetime) -> int:
 
 
 _AT_WORK = "started_at <= $1 and (ended_at is null or ended_at > $1)"
+
+
+async def hold_people(ids: Sequence[UUID]) -> None:
+    """Lock people, by id (always the same order, so that nobody waits in a ring)."""
+    await db.execute("select 1 from person where id = any($1::uuid[]) order by id for no key update", list(ids))
 
 
 async def people(ids: Sequence[UUID]) -> list[Person]:

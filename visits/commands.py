@@ -84,7 +84,7 @@ async def register_household(new: NewHousehold, actor: Actor, now: datetime) -> 
     lon, lat = new.place.wgs84()
     async with db.transaction(actor.district):
         scope.require(actor, "household.write", Ownership(area=new.village), NotPermitted())
-        located = (await grid_facts.locate([(lon, lat)], now))[0]
+        located = (await grid_facts.locate_to_keep([(lon, lat)]))[0]
         errors = misplaced(new, located, await grid_facts.area_names([new.village]))
         if errors:
             raise Invalid(errors)

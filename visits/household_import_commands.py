@@ -35,7 +35,7 @@ async def import_file(
     scope.require_any(actor, "household.write")
     lines, bad = household_files.read(table, datum)
     async with db.transaction(actor.district):
-        rows, misplaced = await _placed(lines, now)
+        rows, misplaced = await _placed(lines)
         report = await commands.import_households([row for _, row in rows], actor, now, dry_run=dry_run)
     bad += misplaced
     for each in report.refused:  # their fields are `rows[n].column`
@@ -44,10 +44,10 @@ async def import_file(
     return FileReport(dry_run=dry_run, taken=report.taken, refused=tuple(sorted(bad, key=lambda one: one.row)))
 
 
-async def _placed(lines: Sequence[Line], now: datetime) -> tuple[list[tuple[int, ImportRow]], list[BadRow]]:
+async def _placed(lines: Sequence[Line]) -> tuple[list[tuple[int, ImportRow]], list[BadRow]]:
     """Rows with their cells, found by one statement for all points, and those that stand nowhere here."""
     points = [line.new.place.wgs84() for line in lines]
-    located = await grid_facts.locate(points, now) if points else []
+    located = await grid_facts.locate_to_keep(points)
     known = await grid_facts.area_names(sorted({line.new.village for line in lines}))
     rows: list[tuple[int, ImportRow]] = []
     bad: list[BadRow] = []

@@ -18,7 +18,7 @@ async def on_cells_ended(happened: CellsEnded, now: datetime) -> None:
     homes = await rehousing_store.lock_households_of(happened.cells)
     if not homes:
         return
-    located = await grid_facts.locate([(home.lon, home.lat) for home in homes], now)
+    located = await grid_facts.locate_to_keep([(home.lon, home.lat) for home in homes])
     moved = [
         replace(home, area=households.area_of(home.area[:12], where.cell), version=home.version + 1, updated_at=now)
         for home, where in zip(homes, located, strict=True)

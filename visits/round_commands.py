@@ -98,14 +98,16 @@ async def _managed(round_id: UUID, actor: Actor, *, lock: bool = False) -> Round
     return round_
 
 
-async def _draft(round_: Round, request: PlanRequest, standing: Sequence[Assignment], now: datetime) -> _Draft:
+async def _draft(
+    round_: Round, request: PlanRequest, standing: Sequence[Assignment], now: datetime, *, hold: bool = False
+) -> _Draft:
     days = rounds.days(round_, now)
     if not days or round_.state is RoundState.CLOSED:
         raise RoundRefuses(("轮次已结束，没有可安排的日子", "the round is over: no day is left to plan"))
     done = {each.household_id for each in standing if each.state is AssignmentState.DONE}
     homes, excluded = await _homes(round_, done, now)
     by_hand = [each for each in request.by_hand if each.household in homes]
-    members = await _members(round_, request, days, now)
+    members = await _members(round_, request, days, now, hold=hold)
     proposal.check_by_hand(request, homes, members, days, round_.per_evening)
     fixed = {each.household for each in by_hand}
     stops = [Stop(home.id, home.lon, home.lat, home.area) for home in homes.values() if home.id not in fixed]
@@ -141,8 +143,13 @@ async def _homes(round_: Round, done: set[UUID], now: datetime) -> tuple[dict[UU
     return {home.id: home for home in homes}, excluded
 
 
-async def _members(round_: Round, request: PlanRequest, days: Sequence[date], now: datetime) -> tuple[Member, ...]:
-    """The members to plan for, with the cells they keep and what other rounds already ask of them on those days."""
+async def _members(
+    round_: Round, request: PlanRequest, days: Sequence[date], now: datetime, *, hold: bool = False
+) -> tuple[Member, ...]:
+    """The members to plan for, with the cells they keep and what other rounds already ask of them on those days.
+
+    With `hold` no other round is given out to them until the transaction ends: their evenings would be filled twice.
+    """
     directory = await grid_facts.directory(now)
     known: dict[UUID, Member] = {}
     for squad in round_.squads:
@@ -156,6 +163,8 @@ async def _members(round_: Round, request: PlanRequest, days: Sequence[date], no
         raise Invalid([FieldError(f"members[{n}].person", message) for n in strangers])
     chosen = [replace(known[c.person], cells=frozenset(c.cells) or known[c.person].cells) for c in request.members]
     members = chosen or list(known.values())
+    if hold:
+        await grid_facts.hold_people([member.person for member in members])
     loads = await round_store.loads([member.person for member in members], days, round_.id)
     return tuple(replace(member, booked=loads.get(member.person, {})) for member in members)
 
@@ -170,7 +179,7 @@ async def assign(round_id: UUID, request: PlanRequest, actor: Actor, now: dateti
         if request.version is not None and request.version != round_.version:
             raise StaleVersion(version=round_.version)
         standing = await round_store.lock_assignments(round_id)
-        draft = await _draft(round_, request, standing, now)
+        draft = await _draft(round_, request, standing, now, hold=True)
         before = {each.household_id: each for each in standing if each.half is round_.kind}
         after = proposal.planned(round_, draft.plan, before)
         round_ = replace(round_, state=RoundState.PUBLISHED, version=round_.version + 1)
@@ -241,7 +250,8 @@ async def reassign(round_id: UUID, command: Reassign, actor: Actor, now: datetim
     """Hand all of a member's open visits of a round to another member of its squads; return how many."""
     async with db.transaction(actor.district):
         round_ = await _managed(round_id, actor, lock=True)
-        members = {each.person: each for each in await _members(round_, PlanRequest(), rounds.days(round_, now), now)}
+        days = rounds.days(round_, now)
+        members = {each.person: each for each in await _members(round_, PlanRequest(), days, now, hold=True)}
         if command.target not in members:
             message = ("不是本轮次小分队的成员", "not a member of the round's squads")
             raise Invalid([FieldError("target", message)])
