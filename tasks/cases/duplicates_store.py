@@ -116,12 +116,16 @@ async def contacts(case_id: UUID) -> list[dict[str, Any]]:
 
 
 async def said_since(report: Report, since: datetime, *, any_item: bool) -> UUID | None:
-    """Return the newest case its reporter opened since then with the same words, place and item, if it is not over."""
+    """Return the newest case its reporter opened since then with the same words, place and item, if it is not over.
+
+    And with all the evidence: what shows more is said for the first time.
+    """
     place = report.place
     return await db.fetchval(
         "select id from cases where reporter = $1 and received_at > $2 and source = $3 and description = $4"
         " and address = $5 and raw_lon is not distinct from $6 and raw_lat is not distinct from $7"
-        " and ($8 or item = $9) and state <> all($10::text[]) order by received_at desc limit 1",
+        " and ($8 or item = $9) and state <> all($10::text[]) and (select body -> 'evidence' from case_event"
+        " where case_id = cases.id and seq = 1) @> $11::jsonb order by received_at desc limit 1",
         report.reporter.id,
         since,
         report.source,
@@ -132,4 +136,5 @@ async def said_since(report: Report, since: datetime, *, any_item: bool) -> UUID
         any_item,
         report.item,
         [state.value for state in ENDED],
+        [str(each.id) for each in report.evidence],
     )

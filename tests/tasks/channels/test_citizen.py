@@ -106,8 +106,11 @@ async def test_taps_at_the_same_moment_without_an_id_are_one_request(committed: 
         await tap(address="演示路 1 号"),
         await tap(id=str(new_id())),
     ]
+    photo = {"id": str(new_id()), "sha256": "0" * 64, "size": 7, "media_type": "image/jpeg"}
+    others.append(await tap(photos=[photo]))  # what it shows is not lost with the words that were there already
+    assert await tap(photos=[photo]) == others[-1]
     moved = await tap(place={"lon": 120.27, "lat": 30.18, "datum": "gcj02"})
-    assert len({first, *others, moved}) == 6
+    assert len({first, *others, moved}) == 7
     withdrawn = await http.post(f"/v1/citizen/requests/{first}/withdraw", json={}, headers=wang.headers)
     assert withdrawn.status_code == 200, withdrawn.text
     assert await tap(item="H305") not in {first, *others, moved}  # what was withdrawn may be said again
