@@ -65,7 +65,7 @@ def wake(at: Climbed, directory: Directory) -> Climbed:
     if case.state is State.CALLING_BACK and case.call_back_due is not None and case.call_back_due <= now:
         return _ordered(at, o.CloseUnrated())
     centre = directory.centre()
-    told = (case.verifier or case.desk, None if centre is None else centre.id)
+    told = (at.s.now_of(case.verifier) or at.s.desk, None if centre is None else centre.id)
     recipients = tuple(dict.fromkeys(each for each in told if each is not None))
     clock = "verify" if case.state is State.HANDLED else "call_back"
     event = _event(at.s, None, f"{clock} {now.isoformat(timespec='minutes')}", "remind", recipients)

@@ -18,7 +18,7 @@ def ownership(case: Case, legs: tuple[Leg, ...], directory: Directory) -> Owners
     """Return whose a case is: of its place, of every organisation that has or had a turn, of whoever reported it."""
     named = {each for each in (case.desk, case.verifier) if each is not None}
     organisations = directory.line_of_all({leg.organisation for leg in legs} | named)
-    above = {up for each in organisations for up in directory.ancestors(each)}
+    above = directory.line_of_all({up for each in organisations for up in directory.ancestors(each)})
     persons = frozenset[UUID]() if case.reporter is None else frozenset({case.reporter})
     return Ownership(area=case.area, organisations=organisations | above, persons=persons)
 

@@ -217,18 +217,22 @@ def wake_at(case: Case, item: Item, calendar: Calendar) -> datetime | None:
 
 
 def recipient(whom: str, s: Situation, leg: Leg, directory: Directory) -> UUID | None:
-    """Return the desk or person one of `escalation.WHOM` stands for; None where there is nobody."""
+    """Return the desk or person one of `escalation.WHOM` stands for today; None where there is nobody.
+
+    The desk and who gave the turn are those that answer for the case where one ended or is complained about.
+    """
+    holder = s.now_of(leg.organisation)
     if whom == "superior":
-        own = directory.get(leg.organisation)
-        return None if own is None else own.parent
+        own = None if holder is None else directory.get(holder)
+        return None if own is None else s.now_of(own.parent)
     if whom == "town":
         town = None if s.case.town is None else directory.find(Kind.TOWN_CENTRE, s.case.town)
         return None if town is None else town.id
     if whom == "centre":
         centre = directory.centre()
         return None if centre is None else centre.id
-    plain = {"handler": leg.handler or leg.organisation, "assigner": s.assigner_of(leg), "desk": s.case.desk}
-    return plain.get(whom, leg.organisation)
+    plain = {"handler": leg.handler or holder, "assigner": s.assigner_of(leg), "desk": s.desk}
+    return plain.get(whom, holder)
 
 
 def unanswered(leg: Leg) -> bool:

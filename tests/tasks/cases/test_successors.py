@@ -10,12 +10,14 @@ from app.kernel import db
 from grid import commands as grid
 from grid.commands import EndOrganisation
 from grid.organisations import Directory
+from tasks.cases import climbing, queries, supervision
 from tasks.cases import orders as o
-from tasks.cases import queries
+from tasks.cases.climbing import Climbed
 from tasks.cases.effects import decide
+from tasks.cases.escalation import WHOM
 from tasks.cases.listing import Filter
 from tasks.cases.model import LegKind, LegState, Part, State
-from tasks.cases.problems import TransitionRefused
+from tasks.cases.problems import CaseNotFound, TransitionRefused
 from tests.tasks.cases import stage
 from tests.tasks.cases.steps import NOW, opened, play
 
@@ -82,6 +84,45 @@ def test_who_took_over_from_the_one_complained_about_is_kept_out_too():
     with pytest.raises(TransitionRefused, match="complained about"):
         decide(s, o.Assign(to=stage.POLICE))
     assert replace(s, actor=stage.POLICE_OFFICER).complained_about
+
+
+async def test_what_a_list_shows_can_be_opened_below_a_superior_that_ended_too(place: str):
+    """The team stays below the squadron that became the market bureau: that one lists the team's case and reads it."""
+    case = await opened(lead=stage.TEAM)
+    filed = Filter(state=("assigned",))
+    assert await queries.cases(filed, stage.MARKET_CLERK, NOW, 10) == []
+    with pytest.raises(CaseNotFound):
+        await queries.case(case.id, stage.MARKET_CLERK, NOW)
+    await grid.end_organisation(stage.ENFORCEMENT, EndOrganisation(successor=stage.MARKET), stage.SYSTEM, NOW)
+    later = NOW + timedelta(minutes=1)
+    assert [each.id for each in await queries.cases(filed, stage.MARKET_CLERK, later, 10)] == [case.id]
+    assert (await queries.case(case.id, stage.MARKET_CLERK, later)).id == case.id
+
+
+def test_who_is_told_of_a_late_leg_is_who_does_the_work_today():
+    case = stage.case(State.HANDLING, desk=stage.TOWN_CENTRE)
+    leg = stage.leg(case, stage.TEAM, LegState.SIGNED, assigner=stage.ENFORCEMENT)
+    heirs = after((stage.TEAM, stage.POLICE), (stage.ENFORCEMENT, stage.MARKET), (stage.TOWN_CENTRE, stage.OTHER_TOWN))
+    s = stage.situation(case, leg, directory=heirs)
+    told = {whom: supervision.recipient(whom, s, leg, heirs) for whom in WHOM}
+    assert told == {
+        "organisation": stage.POLICE, "handler": stage.POLICE, "superior": stage.OTHER_TOWN, "assigner": stage.MARKET,
+        "desk": stage.OTHER_TOWN, "town": stage.OTHER_TOWN, "centre": stage.CENTRE,
+    }  # fmt: skip
+    person = replace(leg, handler=stage.OFFICER.id)
+    assert supervision.recipient("handler", s, person, heirs) == stage.OFFICER.id
+    shunned = stage.situation(replace(case, complained_about=(stage.TOWN_CENTRE,)), leg)
+    assert supervision.recipient("desk", shunned, leg, shunned.directory) == stage.CENTRE
+
+
+def test_the_desk_of_today_is_reminded_of_verifying():
+    done = stage.case(State.HANDLED, desk=stage.TOWN_CENTRE, handled_at=NOW, verify_due=NOW, verifier=None)
+    heirs = after((stage.TOWN_CENTRE, stage.OTHER_TOWN), (stage.MARKET, stage.TRANSPORT))
+    for verifier, told in ((None, stage.OTHER_TOWN), (stage.MARKET, stage.TRANSPORT)):
+        case = replace(done, verifier=verifier)
+        s = stage.situation(case, stage.leg(case, stage.TEAM, LegState.SUBMITTED), actor=stage.SYSTEM, directory=heirs)
+        woken = climbing.wake(Climbed(s=replace(s, now=NOW + timedelta(hours=1))), heirs)
+        assert [each.recipients for each in woken.told] == [(told, stage.CENTRE)]
 
 
 async def test_members_of_the_successor_find_the_case_in_their_list_and_on_their_phones(place: str):
