@@ -104,6 +104,26 @@ def multipolygon(geometry: BaseGeometry) -> MultiPolygon:
     return MultiPolygon([part for each in shapely.get_parts(geometry) for part in multipolygon(each).geoms])
 
 
+HEIR = 0.05
+"""A cell takes over from an ended one when it takes this part of its ground, or is made of it by this part."""
+
+
+def heirs(ended: Sequence[Cell], after: Sequence[Cell]) -> dict[str, tuple[str, ...]]:
+    """Code of an ended cell → the cells that took its ground, by code; slivers along a border make no heir.
+
+    A cell whose ground is in none is left out.
+    """
+    tree = STRtree([cell.polygon for cell in after])
+    found: dict[str, tuple[str, ...]] = {}
+    for cell in ended:
+        near: list[int] = tree.query(cell.polygon, predicate="intersects").tolist()
+        shared = {n: float(cell.polygon.intersection(after[n].polygon).area) for n in near}
+        large = [n for n, area in shared.items() if area >= HEIR * min(cell.polygon.area, after[n].polygon.area)]
+        if large:
+            found[cell.code] = tuple(sorted(after[n].code for n in large))
+    return found
+
+
 def feed_body(cell: Cell) -> dict[str, object]:
     """What phones of the cell hold of it, its outline to the decimetre."""
     return {

@@ -17,7 +17,7 @@ from app.kernel import changes, db, ids, outbox
 from app.kernel.actor import Actor
 from app.kernel.crs import Datum
 from app.kernel.problem import FieldError, Invalid, invalid
-from grid import areas, facts, imports, store
+from grid import areas, facts, imports, store, succession_commands
 from grid.areas import Area, RefusedRow
 from grid.cells import Cell, feed_body
 from grid.events import CellsEnded
@@ -210,6 +210,7 @@ async def _exchange(
     await store.end_cells(report.ended, now)
     await store.add_cells(survey.cells)
     await _tell(survey.cells, report.ended)
+    await succession_commands.succeed(ending, actor.district, now)
     batches = [report.ended[n : n + ENDED_AT_ONCE] for n in range(0, len(report.ended), ENDED_AT_ONCE)]
     if batches:
         await outbox.emit(*(CellsEnded(id=ids.new_id(), at=now, actor=actor.id, cells=batch) for batch in batches))
