@@ -38,9 +38,11 @@ async def drafted(*rules: Rule) -> Any:
 
 
 async def test_of_drafts_published_at_once_one_is_the_next_version_and_the_others_are_behind(real_place: str):
+    first = await drafted(TO_TOWN)
+    await rules_commands.publish(first.id, 1, REVIEWER, NOW)
     drafts = [await drafted(rule) for rule in (TO_TOWN, TO_POLICE, Rule(id="all", lead="station | town"))]
     done, refused = await at_once(*(rules_commands.publish(each.id, 1, REVIEWER, NOW) for each in drafts))
-    assert ([each.version for each in done], len(refused)) == ([1], 2)
+    assert ([each.version for each in done], len(refused)) == ([2], 2)
     assert all(isinstance(each, StaleVersion) for each in refused)
 
 
