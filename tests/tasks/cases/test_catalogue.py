@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tasks.cases import catalogue_files
 from tasks.cases.catalogue import CLOCKS, Catalogue, Limits
 from tasks.cases.catalogue_checks import faults
-from tasks.cases.deadlines import Unit
+from tasks.cases.deadlines import Unit, due, national, parse_limit
 from tasks.cases.model import Severity
 from tasks.cases.selectors import parse_selectors
 from tests.tasks.cases import stage
@@ -69,6 +69,19 @@ def test_the_limits_of_the_public_standard_are_kept_with_their_stages():
         ("拆除", "20 work_day"),
     ]
     assert BY_CODE["E0102"].clocks(Severity.ROUTINE).handle == "4 work_hour"
+
+
+def test_handling_is_over_when_its_last_stage_is_and_not_before():
+    """A leg would be late while a stage of it still has time."""
+    starts = [stage.NOW + timedelta(hours=5 * n) for n in range(60)]
+    staged = [(item, limits) for item in ITEMS for limits in item.limits.values() if limits.stages]
+    assert staged
+    for item, limits in staged:
+        handle = limits.of("handle")
+        assert handle is not None
+        for start in starts:
+            last = max(due(start, parse_limit(each.limit), national()) for each in limits.stages)
+            assert last == due(start, handle, national()), (item.code, start)
 
 
 def test_every_item_has_words_people_use_for_it():
