@@ -12,13 +12,14 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from app.kernel.actor import Actor
 from app.kernel.crs import Datum, Place
 from app.kernel.problem import invalid
-from grid import commands, queries, tiles
+from grid import commands, queries, squad_commands, tiles
 from grid.areas import Area
 from grid.commands import EndOrganisation, ImportReport, NewOrganisation, NewShift, Redraw
 from grid.imports import FeatureCollection
 from grid.organisations import Kind, Organisation
-from grid.people import DutyShift, Person
+from grid.people import DutyShift, Person, SquadMember
 from grid.queries import CellCollection, CellFeature, Whereabouts
+from grid.squad_commands import NewMember
 from grid.tiles import Tile
 
 # Litestar enforces the bounds of a query parameter only when they stand in its own marker.
@@ -181,6 +182,33 @@ async def end_organisation(
     return await commands.end_organisation(organisation_id, data, actor, now)
 
 
+@post("/squads/{squad_id:uuid}/members", opt={"action": "squad.manage"}, tags=["organisations"])
+async def join_squad(
+    squad_id: FromPath[UUID],
+    data: JSONBody[NewMember],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> SquadMember:
+    """Take somebody of any force into a squad; they get a role in it over its area. Again changes nothing."""
+    return await squad_commands.join(squad_id, data, actor, now)
+
+
+@post(
+    "/squads/{squad_id:uuid}/members/{person_id:uuid}/end",
+    opt={"action": "squad.manage"},
+    tags=["organisations"],
+    status_code=200,
+)
+async def leave_squad(
+    squad_id: FromPath[UUID],
+    person_id: FromPath[UUID],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+) -> SquadMember:
+    """End somebody's time in a squad and their role in it; what they have still to visit is to be reassigned."""
+    return await squad_commands.leave(squad_id, person_id, actor, now)
+
+
 @get("/people", opt={"action": "person.read"}, tags=["organisations"])
 async def people(
     request: Request[Any, Any, Any],
@@ -231,6 +259,8 @@ routes: list[Any] = [
     found_organisation,
     organisation,
     end_organisation,
+    join_squad,
+    leave_squad,
     people,
     person,
     on_duty,

@@ -243,6 +243,28 @@ async def add_squad_members(members: Sequence[SquadMember]) -> int:
     return await _write("squad_member", members)
 
 
+async def squad_member(squad: UUID, person: UUID, at: datetime) -> SquadMember | None:
+    """Somebody's present time in a squad, if they are in it."""
+    rows = await db.fetch(
+        f"select {_columns(SquadMember)} from squad_member where squad = $2 and person = $3 and {_AT_WORK} order by id",
+        at,
+        squad,
+        person,
+    )
+    return _read(rows, SquadMember)[0] if rows else None
+
+
+async def end_squad_member(member: UUID, at: datetime) -> None:
+    """End somebody's time in a squad; it lasted a moment, even by a clock that is behind the one it began by."""
+    sql = "update squad_member set ended_at = greatest($2, started_at + interval '1 microsecond') where id = $1"
+    await db.execute(sql, member, at)
+
+
+async def change_shifts(mark: UUID) -> None:
+    """Mark who is on duty as changed, as when a squad gets or loses a member."""
+    await _renew(mark)
+
+
 async def add_shifts(shifts: Sequence[DutyShift], mark: UUID) -> int:
     """Write duty shifts and mark the state as new."""
     written = await _write("duty_shift", shifts)

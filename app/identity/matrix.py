@@ -43,6 +43,7 @@ person.read         org   org   org   area  area  area  org   all   -     all   
 person.handover     -     -     -     -     area  -     -     all   -     all   -
 duty.read           area  area  area  area  area  area  area  all   -     all   -
 duty.manage         -     -     area  area  area  -     -     all   -     all   -
+squad.manage        -     -     -     -     area  -     -     all   -     all   -
 questionnaire.read  all   all   all   all   all   all   all   all   -     -     -
 questionnaire.write -     -     -     -     -     -     -     all   -     -     -
 request.submit      -     -     -     -     -     -     -     -     -     -     own

@@ -161,6 +161,7 @@ REQUESTS: dict[str, Any] = CASE_COMMANDS | _OTHERS | {
         "parent": UNIT,
     },
     "V1OrganisationsOrganisationIdEndEndOrganisation": {"successor": OTHER_UNIT},
+    "V1SquadsSquadIdMembersJoinSquad": {"person": PERSON, "leader": False},
     "V1DutyShiftsPlanShift": {
         "person": PERSON, "organisation": UNIT, "area": "330109001",
         "starts_at": "2026-11-24T00:00:00Z", "ends_at": "2026-11-24T10:00:00Z",
