@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from tasks.cases.deadlines import Limit, parse_limit
 from tasks.cases.escalation import LADDER, Escalation
@@ -81,8 +82,12 @@ class Draft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
     source: Annotated[str, Meta(max_length=500)] = ""
 
     def clocks(self, severity: Severity) -> Limits:
-        """Return the limits that hold for a severity; those of `routine` where it has none of its own."""
-        return self.limits.get(severity) or self.limits[Severity.ROUTINE]
+        """Return the limits that hold for a severity; those of `routine` where it has none of its own.
+
+        Handling that is written as stages alone ends with the last of them.
+        """
+        found = self.limits.get(severity) or self.limits[Severity.ROUTINE]
+        return found if found.handle or not found.stages else replace(found, handle=found.stages[-1].limit)
 
 
 class Item(Draft, frozen=True, kw_only=True):

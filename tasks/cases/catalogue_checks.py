@@ -51,7 +51,7 @@ def _routine(draft: Draft) -> list[FieldError]:
 
 def _needed(severity: Severity, limits: Limits) -> list[FieldError]:
     why = ("此等级须有这项时限", f"{severity.value} cases need this limit")
-    found = (clock for clock in NEEDED if getattr(limits, clock) is None)
+    found = [clock for clock in NEEDED if getattr(limits, clock) is None and not (clock == "handle" and limits.stages)]
     return [FieldError(f"limits.{severity.value}.{clock}", why) for clock in found]
 
 

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from tasks.cases import catalogue_files
-from tasks.cases.catalogue import CLOCKS, Catalogue, Limits
+from tasks.cases.catalogue import CLOCKS, Catalogue, Limits, Stage
 from tasks.cases.catalogue_checks import faults
 from tasks.cases.deadlines import Unit, due, national, parse_limit
 from tasks.cases.model import Severity
@@ -53,6 +53,15 @@ def test_an_item_whose_routine_limits_are_working_time_needs_limits_in_minutes_f
     assert [each.field for each in faults(alone)] == ["limits.urgent.handle", "limits.critical.handle"]
     assert faults(replace(alone, limits={Severity.ROUTINE: minutes})) == []
     assert faults(replace(alone, limits=dict.fromkeys(Severity, minutes) | {Severity.ROUTINE: hours})) == []
+
+
+def test_handling_written_as_stages_alone_ends_with_the_last_of_them():
+    steps = (Stage("停工", "20 minute"), Stage("拆除", "90 minute"))
+    staged = replace(ITEMS[0], limits=dict.fromkeys(Severity, Limits(sign="5 minute", stages=steps)))
+    assert faults(staged) == []
+    assert {staged.clocks(severity).handle for severity in Severity} == {"90 minute"}
+    own = replace(staged, limits={Severity.ROUTINE: Limits(sign="5 minute", handle="2 work_hour", stages=steps)})
+    assert own.clocks(Severity.ROUTINE).handle == "2 work_hour"
 
 
 def test_a_call_for_help_is_critical_and_a_joint_inspection_is_there():

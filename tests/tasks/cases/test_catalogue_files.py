@@ -108,7 +108,7 @@ BAD_CELLS = [
     ("privacy", "everybody"),
     ("return_limit", "99999"),
     ("routine_sign", "2 days"),
-    ("routine_handle", ""),
+    ("routine_handle", ""),  # no stages stand for it either
     ("urgent_sign", "0 minute"),
     ("urgent_sign", ""),
     ("critical_handle", ""),
