@@ -44,6 +44,16 @@ def test_deadline_tells_the_steps_in_words():
     assert result.output.rstrip().splitlines()[-1].startswith("到期 2026-10-08T11:00+08:00")
 
 
+def test_deadline_warns_where_holidays_are_not_known_yet():
+    words = ("deadline", "--start", "2027-02-04T09:00+08:00", "--limit", "5 work_day", "--json")
+    result = zjw(*words)
+    assert "not known that far" in result.stderr
+    found = json.loads(result.stdout)
+    assert (found["due"], found["provisional"]) == ("2027-02-11T17:30+08:00", True)
+    known = zjw("deadline", "--start", "2026-12-28T09:00+08:00", "--limit", "1 work_day", "--json")
+    assert (known.stderr, json.loads(known.stdout)["provisional"]) == ("", False)
+
+
 @pytest.mark.parametrize(
     "words",
     [
