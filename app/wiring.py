@@ -73,8 +73,8 @@ from tasks.sensing import commands as sensing
 from tasks.sensing import watch_commands as sensing_watch
 from tasks.sensing.events import ReadingsRecorded
 from visits import api as visits_api
+from visits import note_commands, rehousing_commands, round_commands
 from visits import privacy_commands as visits_privacy
-from visits import rehousing_commands, round_commands
 
 ROUTES: list[Any] = [
     *identity_api.routes,
@@ -148,6 +148,7 @@ SCHEDULES: dict[str, tuple[timedelta, Job]] = {
     "scoring.live": (timedelta(seconds=30), scoring.recompute_dirty),
     "scoring.compare": (timedelta(days=1), scoring_periods.check_live),
     "visits.day": (timedelta(hours=1), round_commands.renew_day),
+    "visits.notes": (timedelta(hours=1), note_commands.expire),
     "retention": (timedelta(days=1), retention.run),
     "stream.tidy": (timedelta(hours=1), stream_commands.tidy),
     "sensing.days": (timedelta(hours=6), sensing.open_days),

@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
 from app.kernel.actor import Actor
-from visits import commands, map_api, round_commands, visit_commands
+from visits import commands, map_api, note_api, round_commands, visit_commands
 from visits.commands import Contact, HouseholdView, Unmask
 from visits.households import CareNeed, HouseholdChange, NewHousehold
 from visits.proposal import PlanRequest, Preview, Reassign
@@ -241,5 +241,6 @@ routes: list[Any] = [
     visit,
     evidence_link,
     *map_api.routes,
+    *note_api.routes,
     *sync_api.routes,
 ]

@@ -24,6 +24,21 @@ class VisitNotFound(NotFound):
     title = ("没有这次走访", "No such visit")
 
 
+class SquadNotFound(NotFound):
+    """There is no such squad, or it is not yours."""
+
+    type = "squad-not-found"
+    title = ("没有这个小分队", "No such squad")
+
+
+class NoteIdTaken(Problem):
+    """The id given for a note belongs to another one."""
+
+    type = "note-id-taken"
+    status = 409
+    title = ("说明编号已被使用", "The id of the note is taken")
+
+
 class QuestionnaireNotFound(NotFound):
     """No published version of that questionnaire."""
 

@@ -166,3 +166,24 @@ class DeviceSyncRow(Table, tablename="device_sync"):
     pending_after = Integer(default=None)
     last_push_at = Timestamptz(null=True, default=None)
     last_pull_at = Timestamptz(null=True, default=None)
+
+
+class ShiftNoteRow(Table, tablename="shift_note"):
+    """What a shift of a squad leaves to the next; gone when it expires."""
+
+    id = UUID(primary_key=True, default=None)
+    squad = UUID(default=None)
+    author = UUID(default=None)
+    text = Text(default=None)
+    written_at = Timestamptz(default=None)
+    expires_at = Timestamptz(default=None)
+
+
+class VisitRulesRow(Table, tablename="visit_rules"):
+    """A version of the district's own rules of visiting."""
+
+    id = UUID(primary_key=True, default=None)
+    version = Integer(default=None)
+    document = JSONB(default=None)
+    author = UUID(default=None)
+    published_at = Timestamptz(default=None)

@@ -84,6 +84,8 @@ round.read          org   org   area  area  area  area  -     all   -     -     
 round.manage        -     -     area  -     area  -     -     all   -     -     -
 visit.read          own   own   area  area  area  area  -     all   -     -     -
 visit.record        area  area  area  area  area  -     -     all   -     -     -
+note.read           org   org   area  area  area  -     -     all   -     -     -
+note.write          org   org   area  -     area  -     -     all   -     -     -
 sync.use            own   own   own   own   own   own   own   own   -     -     -
 sync.watch          own   own   org   own   area  -     -     all   -     -     -
 open311.submit      -     -     -     -     -     -     -     -     -     -     -

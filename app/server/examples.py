@@ -161,6 +161,7 @@ REQUESTS: dict[str, Any] = CASE_COMMANDS | _OTHERS | {
         "parent": UNIT,
     },
     "V1OrganisationsOrganisationIdEndEndOrganisation": {"successor": OTHER_UNIT},
+    "V1SquadsSquadIdNotesWriteNote": {"text": "3 幢今晚停电，改到明晚（演示）", "hours": 48, "id": COMMAND},
     "V1SquadsSquadIdMembersJoinSquad": {"person": PERSON, "leader": False},
     "V1DutyShiftsPlanShift": {
         "person": PERSON, "organisation": UNIT, "area": "330109001",
