@@ -40,6 +40,27 @@ def test_another_item_counts_from_the_original_start_and_keeps_the_pauses():
     assert change.body["was"]["item"] == "E0504"
 
 
+def test_limits_a_rule_set_for_the_item_before_do_not_hold_for_another():
+    case = stage.case(State.HANDLING, clock_from=START, accepted_at=START, limits={"handle": "45 minute"})
+    root = stage.leg(case, stage.TOWN_CENTRE, LegState.SIGNED, assigned_at=START, handle_limit="45 minute")
+    other = stage.CATALOGUE.version("H008", 1)
+    s = stage.situation(case, root, actor=stage.CENTRE_CLERK, found=Found(item=other))
+    change = decide(s, o.Amend(item="H008"))[2]
+    assert (change.case.limits, change.legs[0].handle_limit) == ({}, other.clocks(Severity.ROUTINE).handle)
+    same = decide(replace(s, found=Found()), o.Amend(severity=Severity.URGENT))[2]
+    assert (same.case.limits, same.legs[0].handle_limit) == ({"handle": "45 minute"}, "45 minute")
+
+
+def test_what_was_solved_on_the_spot_gets_no_limits_by_another_item():
+    case = stage.case(State.HANDLED, clock_from=START, accepted_at=START, handled_at=START, solved_at_once=True)
+    root = stage.leg(case, stage.SQUAD, LegState.SUBMITTED, assigned_at=START, handle_limit=None, handle_due=None)
+    other = stage.CATALOGUE.version("H008", 1)
+    s = stage.situation(case, root, actor=stage.CENTRE_CLERK, found=Found(item=other))
+    change = decide(s, o.Amend(item="H008"))[2]
+    [leg] = change.legs
+    assert (leg.handle_limit, leg.handle_due, leg.arrive_due, change.case.total_due) == (None, None, None, None)
+
+
 def test_another_severity_counts_from_the_original_start_too():
     case = stage.case(State.HANDLED, clock_from=START, accepted_at=START, handled_at=START, verify_due=START)
     s = stage.situation(case, stage.leg(case, stage.TOWN_CENTRE, LegState.SUBMITTED), actor=stage.CENTRE_CLERK)

@@ -13,6 +13,7 @@ SCHEMA: dict[str, Any] = {
         "depth_cm": {"type": "number", "minimum": 0, "maximum": 500},
         "plate": {"type": "string", "pattern": "^浙A"},
         "kind": {"enum": ["公交", "出租"]},
+        "seen_on": {"type": "string", "format": "date"},
         "lanes": {"type": "array", "items": {"type": "integer"}},
     },
     "required": ["depth_cm"],
@@ -32,6 +33,8 @@ SCHEMA: dict[str, Any] = {
             ["attributes.depth_cm", "attributes.kind", "attributes.plate"],
         ),
         ({"depth_cm": 1, "lanes": [1, "x"]}, ["attributes.lanes.1"]),
+        ({"depth_cm": 1, "seen_on": "2026-11-24"}, []),
+        ({"depth_cm": 1, "seen_on": "yesterday"}, ["attributes.seen_on"]),
         ({"depth_cm": 1, "colour": "red", "size": 2}, ["attributes.colour", "attributes.size"]),
     ],
 )

@@ -144,6 +144,13 @@ def test_every_bad_cell_of_a_row_is_reported_not_only_the_first():
     assert {each.column for each in sheet.bad} == {"severity", "reopen_days", "urgent_sign"}
 
 
+def test_a_row_with_more_cells_than_columns_is_reported():
+    head, one, two = catalogue_files.write_csv(ITEMS[:2]).splitlines()
+    sheet = catalogue_files.read_csv("\n".join((head, f"{one},,", f"{two},,多出来的")))
+    assert [(each.row, each.column) for each in sheet.bad] == [(3, catalogue_files.COLUMNS[-1])]
+    assert [draft.code for draft in sheet.drafts] == [ITEMS[0].code]
+
+
 def test_a_code_that_occurs_twice_is_reported():
     sheet = catalogue_files.read_csv(catalogue_files.write_csv([ITEMS[0], ITEMS[0]]))
     assert [(each.row, each.column) for each in sheet.bad] == [(3, "code")]

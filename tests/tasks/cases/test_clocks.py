@@ -91,6 +91,17 @@ def test_a_reopening_begins_a_new_total():
     assert case.root.handle_due == at("2026-12-08T17:30")
 
 
+def test_after_a_reopening_everything_is_reckoned_from_there():
+    case = Played(verification=False, call_back=False).handled_by_the_town()
+    case.give("2026-11-25T10:00", stage.TOWN_CLERK, o.Submit(result="好了"))
+    case.give("2026-12-01T10:00", stage.CENTRE_CLERK, o.Reopen(reason="又堵了"))
+    case.give("2026-12-01T11:00", stage.TOWN_CLERK, o.Sign())
+    case.give("2026-12-01T12:00", stage.SYSTEM, o.Recompute())
+    assert case.case.total_due == at("2026-12-11T17:30")
+    suspended(case, "2026-12-02T00:00", "2026-12-03T00:00")
+    assert (case.case.total_due, case.root.handle_due) == (at("2026-12-14T17:30"), at("2026-12-09T17:30"))
+
+
 def suspended(case: Played, since: str, until: str) -> Played:
     case.give(since, stage.TOWN_CLERK, o.Request(kind="suspension", until=at(until), reason="等配件"))
     case.give(since, stage.CENTRE_CLERK, o.Grant())

@@ -12,7 +12,9 @@ from app.kernel import db
 from app.kernel.actor import Actor, Role
 from app.kernel.ids import new_id
 from app.kernel.problem import Invalid, NotPermitted, StaleVersion
+from grid import commands as grid_commands
 from grid import facts as grid_facts
+from grid.commands import EndOrganisation
 from tasks.cases import commands, intake, rules_commands, rules_store
 from tasks.cases.model import Severity
 from tasks.cases.orders import Accept, Assign
@@ -61,6 +63,22 @@ async def test_the_limits_of_a_rule_hold_for_the_case_instead_of_the_items(place
     assert row is not None
     assert (row["handle_limit"], row["handle_due"]) == ("45 minute", stage.NOW + timedelta(minutes=45))
     assert row["sign_due"] is not None  # a clock the rule says nothing of stays the item's
+
+
+async def test_where_the_source_names_the_lead_the_limits_of_the_rule_it_passed_over_do_not_hold(place: str):
+    await published(TO_MARKET)
+    case = await opened(lead=stage.TRANSPORT)
+    assert (case.last_lead, case.limits) == (stage.TRANSPORT, {})
+    assert await db.fetchval("select handle_limit from case_leg where case_id = $1", case.id) != "45 minute"
+
+
+async def test_in_the_back_test_who_took_over_is_no_other_lead(place: str):
+    await opened(item="E0504")
+    end = EndOrganisation(successor=stage.POLICE)
+    await grid_commands.end_organisation(stage.ENFORCEMENT, end, stage.SYSTEM, stage.NOW + timedelta(minutes=1))
+    draft = await drafted(Rule(id="idle", item="E0101", lead="town"))
+    found = await rules_commands.back_test(draft.id, 10, AUTHOR, stage.NOW + timedelta(hours=1))
+    assert (found.same, [(flow.then, flow.now) for flow in found.matrix]) == (1, [(stage.POLICE, stage.POLICE)])
 
 
 async def test_an_old_version_is_brought_back_by_publishing_it_again_and_versions_stay(place: str):
