@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
 from app.kernel.actor import Actor
-from visits import commands, map_api, note_api, round_commands, visit_commands
+from visits import commands, household_import_api, map_api, note_api, round_commands, rule_api, visit_commands
 from visits.commands import Contact, HouseholdView, Unmask
 from visits.households import CareNeed, HouseholdChange, NewHousehold
 from visits.proposal import PlanRequest, Preview, Reassign
@@ -242,5 +242,7 @@ routes: list[Any] = [
     evidence_link,
     *map_api.routes,
     *note_api.routes,
+    *rule_api.routes,
+    *household_import_api.routes,
     *sync_api.routes,
 ]

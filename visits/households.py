@@ -108,13 +108,19 @@ class ImportRow(Struct, frozen=True, kw_only=True):
     """The point as it came; None: in WGS-84."""
 
 
-class Rules(Struct, frozen=True, kw_only=True):
-    """How households are protected from too many visits; a district sets its own."""
+class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How households are protected from too many visits, and asked afterwards; a district sets its own.
 
-    refusal_months: int = 6
-    visits_per_period: int = 4
-    period_days: int = 90
-    unsafe_days: int = 30
+    `tell`: households that may be called are sent word of a visit. `call_back_one_of`: so many visits have one that is
+    called back, by chance; 0: none.
+    """
+
+    refusal_months: Annotated[int, Meta(ge=0, le=60)] = 6
+    visits_per_period: Annotated[int, Meta(ge=1, le=100)] = 4
+    period_days: Annotated[int, Meta(ge=1, le=366)] = 90
+    unsafe_days: Annotated[int, Meta(ge=1, le=366)] = 30
+    tell: bool = False
+    call_back_one_of: Annotated[int, Meta(ge=0, le=10_000)] = 0
 
 
 _NOISE = re.compile(r"[\s,，。.、·\-－—_/()（）]+")

@@ -17,7 +17,7 @@ from app.kernel.ids import new_id
 from app.kernel.problem import FieldError, Invalid, NotPermitted, StaleVersion
 from grid import facts as grid_facts
 from grid.organisations import Directory
-from visits import buckets, facts, households, planning, proposal, round_store, rounds, store
+from visits import buckets, facts, households, planning, proposal, round_store, rounds, rule_commands, store
 from visits.events import RoundClosed, RoundPublished
 from visits.households import Household
 from visits.planning import Evening, Member, Plan, Stop
@@ -124,7 +124,7 @@ async def _draft(
 
 async def _homes(round_: Round, done: set[UUID], now: datetime) -> tuple[dict[UUID, Household], dict[str, int]]:
     """The households to plan, longest unvisited first up to the quota, and how many are left out for which reason."""
-    target, rules = round_.target, households.Rules()
+    target, rules = round_.target, await rule_commands.rules()
     not_since = None if target.not_visited_days is None else now - timedelta(days=target.not_visited_days)
     found = await store.candidates(target.area, target.care_need, not_since, target.households)
     visits = await store.visits_since([home.id for home in found], now - timedelta(days=rules.period_days))

@@ -18,12 +18,12 @@ from media.verdict import Expected
 from visits import (
     demands,
     facts,
-    households,
     proposal,
     questionnaire,
     round_commands,
     round_store,
     rounds,
+    rule_commands,
     store,
     visit,
 )
@@ -168,7 +168,8 @@ async def _update_household(home: Household, made: Visit, actor: Actor, now: dat
         case Outcome.REFUSED:
             changed = replace(changed, refused_at=made.started_at)
         case Outcome.UNSAFE:
-            changed = replace(changed, unsafe_until=made.started_at + timedelta(days=households.Rules().unsafe_days))
+            rules = await rule_commands.rules()
+            changed = replace(changed, unsafe_until=made.started_at + timedelta(days=rules.unsafe_days))
         case Outcome.MOVED:
             changed = replace(changed, moved_out_at=made.started_at)
         case Outcome.MET | Outcome.ABSENT:

@@ -80,6 +80,8 @@ rule.manage         -     -     -     -     -     -     -     all   -     -     
 household.read      area  area  area  area  area  area  -     all   -     -     -
 household.write     area  -     area  area  area  -     -     all   -     -     -
 household.unmask    area  own   area  area  area  -     -     all   -     -     -
+visit_rule.read     all   all   all   all   all   all   -     all   -     -     -
+visit_rule.manage   -     -     -     -     -     -     -     all   -     -     -
 round.read          org   org   area  area  area  area  -     all   -     -     -
 round.manage        -     -     area  -     area  -     -     all   -     -     -
 visit.read          own   own   area  area  area  area  -     all   -     -     -

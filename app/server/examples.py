@@ -161,6 +161,13 @@ REQUESTS: dict[str, Any] = CASE_COMMANDS | _OTHERS | {
         "parent": UNIT,
     },
     "V1OrganisationsOrganisationIdEndEndOrganisation": {"successor": OTHER_UNIT},
+    "V1VisitRulesWriteVisitRules": {
+        "version": 0,
+        "rules": {
+            "refusal_months": 6, "visits_per_period": 4, "period_days": 90, "unsafe_days": 30, "tell": True,
+            "call_back_one_of": 20,
+        },
+    },
     "V1SquadsSquadIdNotesWriteNote": {"text": "3 幢今晚停电，改到明晚（演示）", "hours": 48, "id": COMMAND},
     "V1SquadsSquadIdMembersJoinSquad": {"person": PERSON, "leader": False},
     "V1DutyShiftsPlanShift": {

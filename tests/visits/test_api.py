@@ -14,6 +14,7 @@ from app.kernel import clock, db
 from app.kernel.actor import Role
 from app.kernel.ids import new_id
 from app.server import authentication, errors
+from tests.grid import places
 from tests.tools import people
 from tests.visits import stage
 from tests.visits.stage import Stage, op, visit_body
@@ -166,6 +167,25 @@ async def test_a_round_is_a_layer_of_the_map_with_an_etag_that_saves_sending_it_
         assert (layer["type"], layer["features"][0]["properties"]["by_night"]["due"]) == ("FeatureCollection", 4)
         for path in ("/tiles/visits/10/854/421.mvt", "/visits/heat", "/visits/heat/map"):
             assert (await http.get(path, headers=on.leader.headers)).status_code == 200
+
+
+async def test_a_file_of_households_is_tried_and_then_taken_with_its_bad_rows_listed(on: Stage) -> None:
+    rows = [f"演示巷{n}号,{stage.VILLAGE},{places.WEST + 0.001},{places.SOUTH + 0.004}" for n in (1, 2)]
+    content = "\n".join(["地址,村社代码,经度,纬度", *rows, f"演示巷3号,{stage.VILLAGE},x,30", rows[0]]).encode()
+
+    async def bring(**form: str) -> httpx.Response:
+        files = {"file": ("households.csv", content, "text/csv")}
+        return await http.post("/households/import", files=files, data=form, headers=on.leader.headers)
+
+    async with client() as http:
+        tried, taken, again = await bring(dry_run="true"), await bring(), await bring()
+        faults = [(each["row"], each["column"]) for each in taken.json()["refused"]]
+        assert (tried.json()["taken"], taken.json()["taken"], again.json()["taken"]) == (2, 2, 0)
+        assert (tried.json()["dry_run"], faults) == (True, [(4, "lon"), (5, "address")])
+        for bad in ({"datum": "mars"}, {"dry_run": "perhaps"}):
+            assert (await bring(**bad)).status_code == 422
+        listed = (await http.get("/households", headers=on.leader.headers)).json()
+        assert len(listed) == 4 + 2
 
 
 @pytest.mark.parametrize(
