@@ -82,6 +82,11 @@ def _texts(draft: Draft) -> list[FieldError]:
         for text in several
         if ";" in text or text != text.strip() or not text
     ]
+    for n, level in enumerate(draft.category):
+        if not level or "\x00" in level or level != level.strip():
+            found.append(
+                FieldError(f"category[{n}]", ("类别须有两级名称", "a category has two levels, each with a name"))
+            )
     for field in ("name", "lead", "closing", "source", "domain"):
         text: str = getattr(draft, field)
         if "\x00" in text or text != text.strip():

@@ -140,6 +140,8 @@ class _Row:
 
 def _column(field: str) -> str:
     """Return the column that holds a field: `limits.urgent.sign` is `urgent_sign`."""
+    if field == "category[1]":
+        return "subcategory"
     parts = field.partition("[")[0].split(".")
     if parts[0] != "limits" or len(parts) < 3:
         return "routine_handle" if parts[0] == "limits" else parts[0]

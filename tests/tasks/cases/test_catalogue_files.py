@@ -96,6 +96,8 @@ BAD_CELLS = [
     ("code", ""),
     ("code", "E 01"),
     ("name", ""),
+    ("category", ""),
+    ("subcategory", ""),
     ("lead", ""),
     ("lead", "nobody"),
     ("lead", "force:army"),
