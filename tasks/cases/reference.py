@@ -34,7 +34,7 @@ async def of(known: store.Known) -> Reference:
     if kept is not None and kept[0] == marks:
         return kept[1]
     own = await store.items() if known.catalogue is not None else []
-    rules = _shipped_rules if known.rules is None else read_rules(await rules_store.document())
+    rules = _shipped_rules if known.rules is None else read_rules(await rules_store.document(), published=True)
     days = None if known.calendar is None else await supervision_store.calendar()
     document = calendars.NOTHING if days is None else msgspec.convert(days.document, CalendarDocument)
     fresh = Reference(Catalogue([*_shipped, *own]), rules, calendars.applied(deadlines.national(), document))

@@ -136,9 +136,14 @@ class RuleError(ValueError):
         self.faults = tuple(faults)
 
 
-def faults_of(rule: Rule, index: int) -> list[Fault]:
-    """Return everything that is wrong with one rule taken alone."""
+def faults_of(rule: Rule, index: int, *, published: bool = False) -> list[Fault]:
+    """Return everything that is wrong with one rule taken alone.
+
+    One that was `published` before is not held to what is asked since: `clocks_of` knows what of it holds.
+    """
     found = [*_identity(rule), *_conditions(rule), *_comparisons(rule), *_outcome(rule)]
+    if not published and not found:
+        found += _pressing(rule)
     return [Fault((rule.id,), field, why, index) for field, why in found]
 
 
@@ -183,19 +188,19 @@ def _outcome(rule: Rule) -> Iterable[tuple[str, Text]]:
     for field, text in (("lead", rule.lead), *((f"assistants[{n}]", a) for n, a in enumerate(rule.assistants))):
         yield from _readable(field, text, parse_selectors)
     for clock, limit in rule.limits.given().items():
-        yield from _readable(f"limits.{clock}", limit, parse_limit if _routine(rule) else _minutes)
+        yield from _readable(f"limits.{clock}", limit, parse_limit)
 
 
-def _routine(rule: Rule) -> bool:
-    return rule.severity is Severity.ROUTINE
-
-
-def _minutes(text: str) -> None:
-    if parse_limit(text).unit is not Unit.MINUTE:
-        raise ValueError(
-            "紧急与特急的时限以 minute 计：请写分钟，或将规则限于一般事件（severity = routine）"
-            " / urgent and critical limits are in minutes: write minutes, or keep the rule to severity = routine"
-        )
+def _pressing(rule: Rule) -> Iterable[tuple[str, Text]]:
+    """Yield limits in working time or days that could hold for an urgent or critical case."""
+    why = (
+        "紧急与特急的时限以 minute 计：请写分钟，或将规则限于一般事件（severity = routine）",
+        "urgent and critical limits are in minutes: write minutes, or keep the rule to severity = routine",
+    )
+    if rule.severity is not Severity.ROUTINE:
+        for clock, limit in rule.limits.given().items():
+            if parse_limit(limit).unit is not Unit.MINUTE:
+                yield f"limits.{clock}", why
 
 
 def _readable(field: str, text: str, read: Callable[[str], object]) -> Iterable[tuple[str, Text]]:

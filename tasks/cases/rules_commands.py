@@ -265,7 +265,7 @@ async def back_test(id_: UUID, last: int, actor: Actor, now: datetime) -> BackTe
     """Route the last cases by a draft and compare with where they went."""
     _require(actor, "rule.read")
     async with db.transaction(actor.district):
-        rules = compile_rules(rules_of((await _draft(id_)).document))
+        rules = compile_rules(rules_of((await _draft(id_)).document), published=True)
     return (await tried(rules, last, actor.district, now))[0]
 
 

@@ -140,9 +140,12 @@ def first_failing(conditions: Sequence[Condition], facts: Facts) -> Look | None:
 NO_RULES = RuleSet(())
 
 
-def compile_rules(rules: Sequence[Rule]) -> RuleSet:
-    """Check and order a set of rules; RuleError names every rule that cannot be used, and both of two that tie."""
-    faults = [fault for n, rule in enumerate(rules) for fault in faults_of(rule, n)]
+def compile_rules(rules: Sequence[Rule], *, published: bool = False) -> RuleSet:
+    """Check and order a set of rules; RuleError names every rule that cannot be used, and both of two that tie.
+
+    A set that was `published` goes on as it is, whatever is asked of new ones since.
+    """
+    faults = [fault for n, rule in enumerate(rules) for fault in faults_of(rule, n, published=published)]
     if len(rules) > MOST:
         faults.append(Fault((), "rule", (f"规则不能超过 {MOST} 条", f"at most {MOST} rules")))
     faults += _twice(rules)
@@ -177,9 +180,9 @@ def _ties(rules: Sequence[Rule]) -> Iterator[Fault]:
                 yield Fault(tuple(sorted((first.id, second.id))), "", why, n)
 
 
-def read_rules(document: dict[str, Any]) -> RuleSet:
+def read_rules(document: dict[str, Any], *, published: bool = False) -> RuleSet:
     """Read `{"rule": [...]}` (TOML or JSON) and compile it; RuleError for anything that is not understood."""
-    return compile_rules(rules_of(document))
+    return compile_rules(rules_of(document), published=published)
 
 
 def rules_of(document: dict[str, Any]) -> tuple[Rule, ...]:

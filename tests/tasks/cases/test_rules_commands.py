@@ -65,6 +65,23 @@ async def test_the_limits_of_a_rule_hold_for_the_case_instead_of_the_items(place
     assert row["sign_due"] is not None  # a clock the rule says nothing of stays the item's
 
 
+async def test_a_set_published_before_limits_were_asked_in_minutes_goes_on(place: str):
+    old = {"id": "old", "item": "H008", "lead": "department:市场监督管理局", "limits": {"handle": "3 work_day"}}
+    before = rules_store.Version(
+        id=new_id(), document={"rule": [old]}, author=AUTHOR.id, reviewer=REVIEWER.id, published_at=stage.NOW
+    )
+    await rules_store.publish(before, new_id())
+    routine, urgent = await opened(), await opened(severity=Severity.URGENT)
+    assert (routine.last_lead, urgent.last_lead) == (stage.MARKET, stage.MARKET)
+    limits = [
+        await db.fetchval("select handle_limit from case_leg where case_id = $1", c.id) for c in (routine, urgent)
+    ]
+    assert (limits[0], limits[1].endswith(" minute")) == ("3 work_day", True)
+    with pytest.raises(Invalid) as refused:
+        await drafted(*(await rules_commands.version(None, AUTHOR)).rules)
+    assert [each.field for each in refused.value.errors] == ["rules[0].limits.handle"]
+
+
 async def test_where_the_source_names_the_lead_the_limits_of_the_rule_it_passed_over_do_not_hold(place: str):
     await published(TO_MARKET)
     case = await opened(lead=stage.TRANSPORT)
