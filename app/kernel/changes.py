@@ -55,16 +55,27 @@ async def append(bucket: str, kind: str, entity: UUID | str, version: int, body:
 
 async def append_many(drafts: Sequence[Draft]) -> None:
     """Write many changes in the current transaction, by one statement."""
+    if drafts:
+        await db.execute(_INSERT, *arguments(drafts))
+
+
+def insert(first: int) -> str:
+    """Return the statement that writes changes, its parameters numbered from `first`."""
+    types = ("uuid", "text", "text", "text", "integer", "jsonb", "bigint")
+    columns = ", ".join(f"${n}::{each}[]" for n, each in enumerate(types, first))
+    return f"insert into change (id, bucket, kind, entity, version, body, mark) select * from unnest({columns})"
+
+
+def arguments(drafts: Sequence[Draft]) -> list[list[Any]]:
+    """Return the parameters of `insert`: a list per column."""
     rows = [
         (ids.new_id(), bucket, kind, str(key), version, body, 0 if body is None else mark(kind, str(key), version))
         for bucket, kind, key, version, body in drafts
     ]
-    if rows:
-        await db.execute(
-            "insert into change (id, bucket, kind, entity, version, body, mark) select * from unnest("
-            "$1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::jsonb[], $7::bigint[])",
-            *(list(column) for column in zip(*rows, strict=True)),
-        )
+    return [[row[n] for row in rows] for n in range(7)]
+
+
+_INSERT = insert(1)
 
 
 async def assign_positions(limit: int = 5_000) -> int:

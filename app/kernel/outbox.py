@@ -49,17 +49,37 @@ def _ring(district: str) -> None:
 
 async def emit(*events: event.Event) -> None:
     """Write events into the outbox, in the transaction of the change they tell of."""
-    district = db.current().district or ""
-    await db.execute(
+    await db.execute(_INSERT, *arguments(events))
+    ring()
+
+
+def insert(first: int) -> str:
+    """Return the statement that writes events, its parameters numbered from `first`."""
+    types = ("uuid", "text", "jsonb", "timestamptz")
+    columns = ", ".join(f"${n}::{each}[]" for n, each in enumerate(types, first))
+    return (
         "insert into outbox (event_id, type, body, written_at, next_at)"
-        " select id, type, body, at, at from unnest($1::uuid[], $2::text[], $3::jsonb[], $4::timestamptz[])"
-        " as e(id, type, body, at)",
+        f" select id, type, body, at, at from unnest({columns}) as e(id, type, body, at)"
+    )
+
+
+def arguments(events: Sequence[event.Event]) -> list[list[Any]]:
+    """Return the parameters of `insert`: a list per column."""
+    return [
         [e.id for e in events],
         [type(e).__name__ for e in events],
         [event.to_body(e) for e in events],
         [e.at for e in events],
-    )
+    ]
+
+
+def ring() -> None:
+    """Ring once the current transaction is committed: it wrote events."""
+    district = db.current().district or ""
     db.after_commit(lambda: _ring(district))
+
+
+_INSERT = insert(1)
 
 
 async def take(now: datetime, subscribed: Collection[str], limit: int = 500) -> list[UUID]:

@@ -95,10 +95,11 @@ async def _person(token: str, opt: dict[str, Any], now: datetime) -> Actor | Non
     return identified.actor
 
 
-def permitted(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def permitted(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Refuse (403) whoever has no use of the handler's `action` at all, before its body is looked at.
 
     A handler that names a `rehearsal` lets keys of that scope in as well: it does nothing for good with them.
+    Asynchronous, or the framework would hand every request to a thread for it.
     """
     action, rehearsal = handler.opt.get("action"), handler.opt.get("rehearsal")
     actor: Actor = connection.scope["state"]["actor"]

@@ -5,8 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from app.identity import cipher, scope
-from app.kernel import changes, fact, outbox
 from app.kernel.actor import Actor
+from app.kernel.announcing import announce
 from app.kernel.problem import FieldError, Invalid, invalid
 from grid import facts as grid_facts
 from grid.cells import Located
@@ -123,9 +123,11 @@ async def _write(reports: Sequence[Report], opened: Sequence[Opened], actor: Act
         [text for new in opened for text in new.texts],
         contacts,
     )
-    await fact.append([each for new in opened for each in new.facts])
-    await outbox.emit(*(message for new in opened for message in new.messages))
-    await changes.append_many([draft for new in opened for draft in journal.news(new.case, (), new.legs)])
+    await announce(
+        [each for new in opened for each in new.facts],
+        [message for new in opened for message in new.messages],
+        [draft for new in opened for draft in journal.news(new.case, (), new.legs)],
+    )
     for one, new in zip(reports, opened, strict=True):
         await evidence.declare(one.evidence, new.case, actor, now)
 

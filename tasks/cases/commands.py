@@ -13,8 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from app.identity import cipher, scope
-from app.kernel import changes, db, fact, outbox
+from app.kernel import db
 from app.kernel.actor import Actor, system
+from app.kernel.announcing import announce
 from app.kernel.ids import new_id
 from app.kernel.problem import Invalid, StaleVersion
 from grid import facts as grid_facts
@@ -189,11 +190,13 @@ async def write_all(several: Sequence[Written], directory: Directory, answers: S
         answers,
     )
     told = [facts.latest([one for step in each.steps for one in facts.of(step, directory)]) for each in several]
-    await fact.append([each for some in told for each in some])
     steps = (step for each in several for step in each.steps)
-    await outbox.emit(*(event for step in steps for event in journal.messages(step, new_id)))
     news = (journal.news(each.case, each.steps[0].before.legs, each.legs, directory) for each in several)
-    await changes.append_many([draft for some in news for draft in some])
+    await announce(
+        [each for some in told for each in some],
+        [event for step in steps for event in journal.messages(step, new_id)],
+        [draft for some in news for draft in some],
+    )
 
 
 async def _write(steps: list[Done], order: o.Order, directory: Directory) -> CaseView:
