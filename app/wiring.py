@@ -73,8 +73,9 @@ from tasks.sensing import commands as sensing
 from tasks.sensing import watch_commands as sensing_watch
 from tasks.sensing.events import ReadingsRecorded
 from visits import api as visits_api
-from visits import note_commands, rehousing_commands, round_commands
+from visits import callback_commands, note_commands, rehousing_commands, round_commands
 from visits import privacy_commands as visits_privacy
+from visits.events import VisitRecorded
 
 ROUTES: list[Any] = [
     *identity_api.routes,
@@ -127,6 +128,7 @@ SUBSCRIBERS: dict[type[Event], dict[str, Subscriber | Slow]] = {
     CaseClosed: {"stream.keep": stream_commands.on_case},
     CitizenErased: {"notices.erase": notices_privacy.on_erased},
     CellsEnded: {"visits.rehouse": rehousing_commands.on_cells_ended},
+    VisitRecorded: {"visits.call_back": callback_commands.on_visit, "notices.tell_household": notices.on_visit},
     ImportQueued: {"channels.import": Slow(bulk_commands.on_queued)},
 }
 """Event → name of the subscriber → what it does. Names are kept with the event: do not reuse one for other work."""

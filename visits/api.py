@@ -11,7 +11,16 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
 from app.kernel.actor import Actor
-from visits import commands, household_import_api, map_api, note_api, round_commands, rule_api, visit_commands
+from visits import (
+    callback_api,
+    commands,
+    household_import_api,
+    map_api,
+    note_api,
+    round_commands,
+    rule_api,
+    visit_commands,
+)
 from visits.commands import Contact, HouseholdView, Unmask
 from visits.households import CareNeed, HouseholdChange, NewHousehold
 from visits.proposal import PlanRequest, Preview, Reassign
@@ -241,6 +250,7 @@ routes: list[Any] = [
     visit,
     evidence_link,
     *map_api.routes,
+    *callback_api.routes,
     *note_api.routes,
     *rule_api.routes,
     *household_import_api.routes,

@@ -39,6 +39,21 @@ class NoteIdTaken(Problem):
     title = ("说明编号已被使用", "The id of the note is taken")
 
 
+class CallBackNotFound(NotFound):
+    """There is no such call-back, or it is not in your area."""
+
+    type = "call-back-not-found"
+    title = ("没有这次回访", "No such call-back")
+
+
+class CallBackSettled(Problem):
+    """The household was reached already, or too often was not; `state` says which."""
+
+    type = "call-back-settled"
+    status = 409
+    title = ("回访已结束", "The call-back is over")
+
+
 class QuestionnaireNotFound(NotFound):
     """No published version of that questionnaire."""
 

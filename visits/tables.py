@@ -1,6 +1,6 @@
 """The tables of field work as Piccolo sees them; private to this package. Their DDL is migration 0050."""
 
-from piccolo.columns import JSONB, UUID, Array, Bytea, Date, DoublePrecision, Integer, Text, Time, Timestamptz
+from piccolo.columns import JSONB, UUID, Array, Boolean, Bytea, Date, DoublePrecision, Integer, Text, Time, Timestamptz
 from piccolo.table import Table
 
 
@@ -187,3 +187,19 @@ class VisitRulesRow(Table, tablename="visit_rules"):
     document = JSONB(default=None)
     author = UUID(default=None)
     published_at = Timestamptz(default=None)
+
+
+class VisitCallBackRow(Table, tablename="visit_callback"):
+    """A household to be asked about a visit, and what it said."""
+
+    id = UUID(primary_key=True, default=None)
+    visit_id = UUID(default=None)
+    household_id = UUID(default=None)
+    area = Text(default=None)
+    state = Text(default=None)
+    tries = Integer(default=None)
+    satisfied = Boolean(null=True, default=None)
+    words = Text(default=None)
+    called_by = UUID(null=True, default=None)
+    called_at = Timestamptz(null=True, default=None)
+    made_at = Timestamptz(default=None)

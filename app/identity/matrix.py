@@ -86,6 +86,7 @@ round.read          org   org   area  area  area  area  -     all   -     -     
 round.manage        -     -     area  -     area  -     -     all   -     -     -
 visit.read          own   own   area  area  area  area  -     all   -     -     -
 visit.record        area  area  area  area  area  -     -     all   -     -     -
+callback.manage     -     -     -     -     area  -     -     all   -     -     -
 note.read           org   org   area  area  area  -     -     all   -     -     -
 note.write          org   org   area  -     area  -     -     all   -     -     -
 sync.use            own   own   own   own   own   own   own   own   -     -     -

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from app.identity import keys
 from app.notices.configuration import Outlets
-from app.notices.wording import Channel
+from app.notices.wording import Channel, Kind
 
 TIMEOUT_SECONDS = 5.0
 _AGAIN = frozenset({408, 425, 429})
@@ -80,7 +80,7 @@ async def _sms(message: Message, outlets: Outlets, client: httpx.AsyncClient, _:
     """`POST {url}/messages` with `{id, to, text}` under a bearer secret: what gateways of providers sit behind."""
     response = await client.post(
         outlets.sms_url.rstrip("/") + "/messages",
-        json={"id": str(message.id), "to": _address(message), "text": f"事件{message.number}：{message.zh}"},
+        json={"id": str(message.id), "to": _address(message), "text": _text(message)},
         headers={"Authorization": f"Bearer {outlets.sms_secret}", "Idempotency-Key": str(message.id)},
     )
     _check(response)
@@ -148,6 +148,11 @@ async def _access_token(outlets: Outlets, client: httpx.AsyncClient, now: dateti
         raise Later(f"no access token, errcode {answer.errcode}")
     _tokens[key] = now + timedelta(seconds=answer.expires_in - 300), answer.access_token
     return answer.access_token
+
+
+def _text(message: Message) -> str:
+    """A text message; word of a visit is about no case and says its own number."""
+    return message.zh if message.kind == Kind.VISITED else f"事件{message.number}：{message.zh}"
 
 
 def _address(message: Message) -> str:

@@ -25,6 +25,8 @@ from tasks.cases.problems import CaseNotFound
 from tasks.channels import commands as channels
 from tasks.channels import mini_program
 from tasks.channels.mini_program import Endpoint
+from visits import callback_commands as after_visits
+from visits.events import VisitRecorded
 
 WATCHED = timedelta(days=7)
 """How far back the overview of channels counts."""
@@ -78,6 +80,13 @@ async def on_escalated(event: LegEscalated, now: datetime) -> None:
     except CaseNotFound:
         return
     await _make(wording.escalated(event, case), now)
+
+
+async def on_visit(event: VisitRecorded, now: datetime) -> None:
+    """Tell a household that it was visited and how to comment, in the caller's transaction; again tells nobody."""
+    told = await after_visits.to_be_told(event, now)
+    if told is not None:
+        await _make([wording.visited(told)], now)
 
 
 async def _make(wanted: Sequence[Wanted], now: datetime) -> None:

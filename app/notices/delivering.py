@@ -17,7 +17,8 @@ from app.kernel.clock import Clock
 from app.notices import adapters, quiet, store
 from app.notices.adapters import Later, Message, Never
 from app.notices.configuration import Outlets, outlets
-from app.notices.wording import Channel
+from app.notices.wording import Channel, Kind
+from visits import callback_commands as after_visits
 
 logger = logging.getLogger("zjw.notices")
 
@@ -92,7 +93,7 @@ async def _try(district: str, message: Message, on: Outlets, client: httpx.Async
     state, error = "sent", None
     try:
         async with asyncio.timeout(2 * adapters.TIMEOUT_SECONDS):
-            await adapters.send(_opened(message), on, client, now)
+            await adapters.send(await _addressed(district, message), on, client, now)
     except Never as refused:
         state, error = "given_up", str(refused)
     except Later as away:
@@ -110,5 +111,8 @@ async def _try(district: str, message: Message, on: Outlets, client: httpx.Async
     return state == "sent"
 
 
-def _opened(message: Message) -> Message:
+async def _addressed(district: str, message: Message) -> Message:
+    """The message with its address in the clear; a household's is asked for at this moment, as it may say no."""
+    if message.kind == Kind.VISITED:
+        return replace(message, address=await after_visits.contact_to_tell(district, message.recipient))
     return message if message.address is None else replace(message, address=cipher.open_(message.address))

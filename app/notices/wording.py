@@ -7,9 +7,11 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
+from app.kernel.clock import SHANGHAI
 from tasks.cases.events import CaseMoved, CaseOpened, LegEscalated
 from tasks.cases.model import STATE_WORDS, Follower, State
 from tasks.cases.views import CaseView, LegView
+from visits.callbacks import Told
 
 
 class Channel(StrEnum):
@@ -39,6 +41,7 @@ class Kind(StrEnum):
     CLOSED = "closed"
     MERGED = "merged"
     HANDLED = "handled"
+    VISITED = "visited"
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -117,6 +120,8 @@ def channels(notice: Wanted, addressed: frozenset[Channel], on: frozenset[Channe
 
     Text messages are for what is pressing; the webhook hears what desks and staff are told, never citizens' notices.
     """
+    if notice.kind is Kind.VISITED:  # a household has no inbox and no desk; where it is called is asked when it is sent
+        return [Channel.SMS] if Channel.SMS in on else []
     found: list[Channel] = []
     if Channel.SMS in addressed and (notice.critical or notice.kind in _RINGING):
         found.append(Channel.SMS)
@@ -219,6 +224,23 @@ _ESCALATED: dict[str, tuple[Kind, str, str]] = {
     "supervise": (Kind.ESCALATED, "{0}办理滞后，已督办", "{0} is late and under supervision"),
     "notify": (Kind.ESCALATED, "{0}办理滞后，请关注", "{0} is late; please see to it"),
 }
+
+
+def visited(told: Told) -> Wanted:
+    """Return the word a household gets of a visit, with how to comment on it; not who came, nor what was said."""
+    day = told.started_at.astimezone(SHANGHAI)
+    return Wanted(
+        recipient=told.household,
+        kind=Kind.VISITED,
+        about=told.visit,
+        step="visited",
+        number=told.code,
+        zh=f"网格工作人员于{day.month}月{day.day}日到您家走访，走访编号{told.code}。"
+        "对这次走访有意见或建议，请在小程序提交诉求并注明编号；未有人到访也请告知。",
+        en=f"Community workers visited you on {day:%d %B} (visit {told.code}). To comment, or if nobody came, send a"
+        " request by the mini-program and name that number.",
+        critical=False,
+    )
 
 
 def escalated(event: LegEscalated, case: CaseView) -> list[Wanted]:

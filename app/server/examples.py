@@ -161,6 +161,7 @@ REQUESTS: dict[str, Any] = CASE_COMMANDS | _OTHERS | {
         "parent": UNIT,
     },
     "V1OrganisationsOrganisationIdEndEndOrganisation": {"successor": OTHER_UNIT},
+    "V1VisitCallbacksCallBackIdCallsCalled": {"reached": True, "satisfied": True, "words": "很满意（演示）"},
     "V1VisitRulesWriteVisitRules": {
         "version": 0,
         "rules": {
