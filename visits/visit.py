@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from app.kernel.crs import Place, distance_m
+from app.kernel.crs import Datum, Place, distance_m
 from app.kernel.problem import FieldError
 from media.evidence import EvidenceRef
 from tasks.cases.model import Severity
@@ -106,6 +106,11 @@ LONG_AGO, AHEAD = timedelta(days=3650), timedelta(days=1)
 FAR_M = 300.0
 """A visit reported further from its household than this (and its accuracy) is flagged."""
 
+SUSPECT_M = 100.0
+"""A point nearer than this (and its accuracy) fits its household; the shifts of the datums here are 500 m and more."""
+FAR_BETTER = 4
+"""Another datum fits far better when it brings the point so many times nearer."""
+
 
 def moment(captured_at: datetime, skew: timedelta, received_at: datetime, flags: tuple[str, ...] = ()) -> Moment:
     """Return the moment of something captured, by the device's skew; a time that cannot be becomes the receipt."""
@@ -169,6 +174,7 @@ def flags(
     """Return what a supervisor should look at; a visit is accepted with any of them."""
     start = shift(report.started_at, when)
     _, outside = half_of(start)
+    suspect, far_m = other_datum(report.place, household), _metres_off(report.place, household)
     rules = (
         (outside, "night_outside_window"),
         (assignment is not None and assignment.person != person, "assignment_moved"),
@@ -176,14 +182,34 @@ def flags(
         (start > when.received_at + timedelta(minutes=5), "starts_in_future"),
         (report.ended_at is not None and report.ended_at < report.started_at, "ends_before_start"),
         (report.place is None, "no_position"),
-        (_far(report.place, household), "far_from_household"),
+        (suspect is not None, "datum_suspect"),
+        (suspect is None and far_m > FAR_M + _accuracy(report.place), "far_from_household"),
         (household.moved_out_at is not None, "household_moved_out"),
     )
     return tuple(dict.fromkeys((*when.flags, *(flag for holds, flag in rules if holds))))
 
 
-def _far(place: Place | None, household: Household) -> bool:
-    if place is None:
-        return False
-    distance = distance_m(*place.wgs84(), household.lon, household.lat)
-    return distance > FAR_M + (place.accuracy_m or 0.0)
+def other_datum(place: Place | None, household: Household) -> Datum | None:
+    """Return the datum in which a point fits its household far better than in the one it was declared in, if any.
+
+    The declared reading is off by more than the fix allows, the other one hits the household.
+    """
+    here = _metres_off(place, household)
+    if place is None or here <= SUSPECT_M + _accuracy(place):
+        return None
+    read = {
+        datum: _metres_off(Place(place.lon, place.lat, datum), household)
+        for datum in (Datum.WGS84, Datum.GCJ02, Datum.BD09)
+        if datum != place.datum
+    }
+    best = min(read, key=lambda datum: read[datum])
+    fits = read[best] <= SUSPECT_M + _accuracy(place) and read[best] * FAR_BETTER <= here
+    return best if fits else None
+
+
+def _metres_off(place: Place | None, household: Household) -> float:
+    return 0.0 if place is None else distance_m(*place.wgs84(), household.lon, household.lat)
+
+
+def _accuracy(place: Place | None) -> float:
+    return 0.0 if place is None else place.accuracy_m or 0.0

@@ -4,14 +4,16 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from app.kernel.crs import Datum, Place, convert
+from app.kernel.crs import Datum, Place, convert, distance_m
 from app.kernel.ids import new_id
 from media.evidence import EvidenceRef
 from tests.visits.test_households import home
 from visits.rounds import Assignment, AssignmentState, Half
-from visits.visit import Demand, Outcome, VisitReport, check, flags, moment, shift
+from visits.visit import Demand, Outcome, VisitReport, check, flags, moment, other_datum, shift
 
 RECEIVED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # 20:00 local
 HERE = Place(120.27, 30.16, Datum.WGS84, 10.0)
@@ -74,6 +76,28 @@ def flagged(the_report: VisitReport, assignment: Assignment | None = PLANNED, **
 )
 def test_what_is_doubtful_is_flagged(changes: dict[str, Any], expected: tuple[str, ...]) -> None:
     assert flagged(report(**changes)) == expected
+
+
+@pytest.mark.parametrize("declared", list(Datum))
+@pytest.mark.parametrize("real", [Datum.WGS84, Datum.GCJ02, Datum.BD09])
+def test_a_point_declared_in_the_wrong_datum_is_told_from_one_that_is_far(real: Datum, declared: Datum) -> None:
+    """The phone stands 20 m from the door and says its place in `real`, but calls it `declared`."""
+    place = Place(*convert(120.2702, 30.1601, Datum.WGS84, real), declared, 10.0)
+    equal = real == declared or {real, declared} <= {Datum.WGS84, Datum.CGCS2000}
+    assert flagged(report(place=place)) == (() if equal else ("datum_suspect",))
+    assert other_datum(place, home()) == (None if equal else real)
+
+
+@given(st.floats(-0.03, 0.03), st.floats(-0.03, 0.03))
+def test_no_point_at_the_door_is_suspect_and_a_suspect_one_is_at_the_door_in_the_other_datum(
+    x: float, y: float
+) -> None:
+    place = Place(120.27 + x, 30.16 + y, Datum.WGS84, 10.0)
+    datum = other_datum(place, home())
+    if distance_m(place.lon, place.lat, 120.27, 30.16) <= 110 or datum is None:
+        assert datum is None
+    else:
+        assert distance_m(*convert(place.lon, place.lat, datum, Datum.WGS84), 120.27, 30.16) <= 110
 
 
 def test_an_assignment_that_moved_meanwhile_is_flagged() -> None:
