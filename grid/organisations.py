@@ -117,9 +117,10 @@ class Directory:
         Where the one of an area ended, its successor does its work, whatever area that is of.
         """
         for length in (15, 12, 9, 6):
-            if length <= len(area) and (
-                here := self._at_work(self._book.by_place.get((kind, area[:length], force), ()))
-            ):
+            if length > len(area):
+                continue
+            found = self._book.by_place.get((kind, area[:length], force))
+            if found is not None and (here := self._at_work(found)) is not None:
                 return here
         return None
 
