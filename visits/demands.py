@@ -8,10 +8,11 @@ from msgspec.structs import replace
 from app.kernel import db
 from app.kernel.actor import Actor
 from app.kernel.crs import Datum, Place
+from app.kernel.ids import new_id
 from app.kernel.problem import Invalid
 from tasks.cases import intake
 from tasks.cases.report import Report, Reporter, Solved
-from visits import visit
+from visits import callbacks, visit
 from visits.households import Household
 from visits.visit import Demand, Moment, Visit, VisitReport
 
@@ -49,7 +50,7 @@ def _report(demand: Demand, made: Visit, report: VisitReport, home: Household, w
     solved = None
     if demand.solved is not None:
         organisation = made.squad or next(iter(sorted(actor.organisations)), None)
-        sampled = demand.id.int % SAMPLED_OF == 0  # somebody else looks; the id was made before anybody could know
+        sampled = callbacks.sampled(new_id(), SAMPLED_OF)  # somebody else looks; no phone can choose when
         solved = (
             None
             if organisation is None

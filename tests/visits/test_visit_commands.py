@@ -1,6 +1,8 @@
 """Recording visits: what each outcome does to the household and its next turn."""
 
+from collections import Counter
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
@@ -14,7 +16,7 @@ from visits import commands, round_commands, store, visit_commands
 from visits.problems import HouseholdNotFound, QuestionnaireNotFound, VisitIdTaken, VisitNotFound
 from visits.proposal import MemberChoice, PlanRequest
 from visits.rounds import AssignmentState, Half
-from visits.visit import Outcome, VisitReport, moment
+from visits.visit import Demand, Outcome, VisitReport, moment
 from visits.visit_commands import Recorded
 
 
@@ -119,3 +121,14 @@ async def test_a_visit_is_read_by_its_person_and_those_above_only(on: Stage) -> 
         assert await visit_commands.list_visits(stranger, None, None, None, 10) == []
     with pytest.raises(VisitNotFound):
         await visit_commands.evidence_link(made.id, new_id(), "320", on.worker.actor, EVENING)
+
+
+async def test_whether_what_was_solved_at_the_door_is_looked_at_by_others_is_not_for_the_phone_to_choose(
+    on: Stage,
+) -> None:
+    ids = [UUID(int=new_id().int // 10 * 10) for _ in range(20)]  # what a phone could try
+    demands = tuple(Demand(id=each, text="演示", solved="当场解决（演示）") for each in ids)
+    await record(on, report(on, demands=demands))
+    states = Counter(row["state"] for row in await db.fetch("select state from cases"))
+    assert states.total() == 20
+    assert states["closed"] > 0, "not all twenty are of the sample"
