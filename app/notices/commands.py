@@ -7,6 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from app.identity import cipher, scope
 from app.kernel import db
@@ -19,6 +20,7 @@ from app.notices.problems import NoticeNotFound
 from app.notices.store import Address, NoticeView, Out
 from app.notices.wording import Channel, Wanted
 from grid import facts as grid
+from grid.organisations import Directory
 from tasks.cases import queries
 from tasks.cases.events import CaseMoved, CaseOpened, LegEscalated
 from tasks.cases.problems import CaseNotFound
@@ -92,7 +94,8 @@ async def on_visit(event: VisitRecorded, now: datetime) -> None:
 async def _make(wanted: Sequence[Wanted], now: datetime) -> None:
     if not wanted:
         return
-    notices = [(new_id(), each) for each in wanted]
+    directory = await grid.directory(now)
+    notices = [(new_id(), replace(each, recipient=_today(each.recipient, directory))) for each in wanted]
     written = await store.add(notices, now)
     fresh = [(notice, each) for notice, each in notices if notice in written]
     if not fresh:
@@ -102,6 +105,12 @@ async def _make(wanted: Sequence[Wanted], now: datetime) -> None:
     if deliveries:
         await store.add_deliveries(deliveries)
     await store.ring(db.current().district or "")
+
+
+def _today(recipient: UUID, directory: Directory) -> UUID:
+    """Return who reads it now: of a desk that ended its successor, whose work it is."""
+    heir = directory.current(recipient)
+    return recipient if heir is None else heir.id
 
 
 def _outs(notice: UUID, wanted: Wanted, known: Sequence[Address], now: datetime) -> list[Out]:

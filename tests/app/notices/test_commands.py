@@ -13,6 +13,8 @@ from app.notices.commands import Phone
 from app.notices.configuration import Outlets
 from app.notices.problems import NoticeNotFound
 from app.notices.quiet import parse
+from grid import commands as grid_commands
+from grid.commands import EndOrganisation
 from tasks.cases import orders as o
 from tasks.cases import queries, sweeping
 from tasks.cases.model import Severity
@@ -69,6 +71,19 @@ async def test_urging_reaches_the_holder_each_time_and_says_when_it_is_late(plac
     await tell()
     # two months too late it comes under supervision at once
     assert {kind for _, kind, _ in (await notices())[len(before) + 2 :]} == {"overdue", "supervised"}
+
+
+async def test_what_concerns_a_desk_that_ended_reaches_its_successor(place: str) -> None:
+    case = await opened()
+    await give(case, stage.TOWN_CLERK, o.Sign())
+    await tell()
+    before = await notices()
+    end = EndOrganisation(successor=stage.OTHER_TOWN)
+    await grid_commands.end_organisation(stage.TOWN_CENTRE, end, stage.SYSTEM, NOW)
+    await give(case, stage.CENTRE_CLERK, o.Urge(), 3)
+    await tell(times=2)
+    urged = [(to, kind) for to, kind, _ in (await notices())[len(before) :]]
+    assert urged == [(stage.OTHER_TOWN, "urged")]
 
 
 async def test_the_citizen_is_told_when_it_is_done(place: str) -> None:
