@@ -12,7 +12,7 @@ from app.embedded.services import Services, remove
 from bench.figure import Figure, table
 from bench.platform import Context
 
-FRAME = {"__init__", "__main__", "figure", "load", "million", "platform", "points"}
+FRAME = {"__init__", "__main__", "figure", "load", "million", "platform", "points", "texts"}
 
 
 def parts() -> list[str]:

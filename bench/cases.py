@@ -9,6 +9,7 @@ import asyncpg
 
 from app.demo.accounts import PASSWORD, DemoFile
 from app.demo.district import places
+from bench import texts
 from bench.figure import Figure
 from bench.load import call, load, request
 from bench.platform import DISTRICT, Context
@@ -30,9 +31,9 @@ async def run(context: Context) -> list[Figure]:
         before = await _snapshot(platform.database_url)
         ours = await load(platform.port, CLIENTS, requests[40:], expect=201)
         rows = await _written_since(platform.database_url, before)
-    count = len(requests) - 40
-    bare = await _insert(await context.database(), rows, count)
-    each = sum(map(len, rows.values())) / count
+    done = len(requests) - 40
+    bare = await _insert(await context.database(), rows, done)
+    each = sum(map(len, rows.values())) / done
     floor = f"bare insert of the same {each:.1f} rows"
     return [
         Figure(name="case over HTTP, 8 clients", value=ours.rate, unit="/s", floor=bare, floor_name=floor),
@@ -49,14 +50,15 @@ async def _requests(port: int, demo: DemoFile) -> list[bytes]:
     points = points_of(places.build().boundaries[DISTRICT], COUNT)
     who, what = cycle(headers), cycle(item["code"] for item in items)
     return [
-        request("POST", "/v1/cases", _case(code, lon, lat), header)
-        for header, code, (lon, lat) in islice(zip(who, what, points, strict=False), COUNT)
+        request("POST", "/v1/cases", _case(number, code, lon, lat), header)
+        for number, (header, code, (lon, lat)) in enumerate(islice(zip(who, what, points, strict=False), COUNT))
     ]
 
 
-def _case(code: str, lon: float, lat: float) -> dict[str, Any]:
+def _case(number: int, code: str, lon: float, lat: float) -> dict[str, Any]:
+    title, description = texts.report(number)
     place = {"lon": lon, "lat": lat, "datum": "wgs84", "accuracy_m": 10}
-    return {"item": code, "title": "压测事件", "description": "性能测试用的虚构事件", "place": place}
+    return {"item": code, "title": title, "description": description, "place": place}
 
 
 async def _signed_in(port: int, username: str) -> dict[str, str]:

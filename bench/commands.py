@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from bench import cases as single
+from bench import texts
 from bench.figure import Figure
 from bench.load import Outcome, UnexpectedAnswer, call, exchange, request
 from bench.platform import Context, Platform
@@ -55,7 +56,8 @@ async def _assigned(platform: Platform) -> tuple[dict[str, dict[str, str]], str,
     who = {name: await single._signed_in(platform.port, each.username) for name, each in seats.items()}
     ids: list[str] = []
     for number in range(CASES):
-        opened = {"item": "H037", "title": f"压测事件{number}", "description": "性能测试用的虚构事件"}
+        title, description = texts.report(number)
+        opened = {"item": "H037", "title": title, "description": description}
         status, case = await call(platform.port, request("POST", "/v1/cases", opened, who["centre"]))
         for command, body in (("accept", {}), ("assign", {"to": str(town.organisation)})):
             if status >= 400:

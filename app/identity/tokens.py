@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 import msgspec
@@ -45,14 +46,20 @@ def issue(claims: Claims, key: bytes) -> str:
 
 def read(token: str, key: bytes, now: datetime) -> Claims:
     """Return the claims of a token that is whole and not expired at `now`; BadToken otherwise."""
+    claims = _signed(token, key)
+    if claims.expires <= now.timestamp():
+        raise BadToken("expired")
+    return claims
+
+
+@lru_cache(maxsize=20_000)
+def _signed(token: str, key: bytes) -> Claims:
+    """Return the claims of a token whose signature fits; the same token is not reckoned again with every request."""
     try:
         found = jwt.decode(token, OctKey.import_key(key), algorithms=[ALGORITHM]).claims
-        read_claims = msgspec.convert({name: found[short] for name, short in _SHORT.items()}, Claims)
+        return msgspec.convert({name: found[short] for name, short in _SHORT.items()}, Claims)
     except (JoseError, KeyError, ValueError, TypeError) as error:
         raise BadToken("not a token of ours") from error
-    if read_claims.expires <= now.timestamp():
-        raise BadToken("expired")
-    return read_claims
 
 
 def new_refresh_token() -> str:
