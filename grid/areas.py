@@ -45,13 +45,20 @@ class Area(Struct, frozen=True, kw_only=True):
 class Retired(Struct, frozen=True):
     """A code that no longer stands for an area here."""
 
-    reason: str
+    zh: str
+    en: str
     moved_to: str | None = None
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Why it is refused, Chinese and English, with where it moved."""
+        to = "" if self.moved_to is None else f" → {self.moved_to}"
+        return f"代码已停用：{self.zh}{to}", f"the code is retired: {self.en}{to}"
 
 
 RETIRED: Mapping[str, Retired] = {
     # Division change of Hangzhou, 2021: five towns of Xiaoshan became part of the new district Qiantang.
-    f"330109{town:03d}": Retired("2021年区划调整划入钱塘区 moved to Qiantang district in 2021", "330114")
+    f"330109{town:03d}": Retired("2021年区划调整划入钱塘区", "moved to Qiantang district in 2021", "330114")
     for town in range(7, 12)
 }
 """Codes that are refused wherever they appear."""
@@ -79,6 +86,12 @@ def parent_of(code: str) -> str | None:
 def retired(code: str) -> Retired | None:
     """The entry of the retired town a code belongs to, if any."""
     return RETIRED.get(code[:9])
+
+
+def absent(code: str, what: tuple[str, str]) -> tuple[str, str]:
+    """Why an area that is not there is refused: the reason its code was retired, or else `what`."""
+    gone = retired(code)
+    return what if gone is None else gone.words
 
 
 def read(
@@ -120,8 +133,7 @@ def _refusal(code: str, row: Mapping[str, str], district: str, known: Mapping[st
     if level is None or level is Level.CELL:
         return "代码不是6、9或12位数字 code is not 6, 9 or 12 digits"
     if (gone := retired(code)) is not None:
-        moved = f" → {gone.moved_to}" if gone.moved_to else ""
-        return f"{gone.reason}{moved}"
+        return " ".join(gone.words)
     return _misplaced(code, level, row, district, known)
 
 

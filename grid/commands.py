@@ -273,7 +273,7 @@ async def _errors(new: NewOrganisation, now: datetime) -> list[FieldError]:
     if new.code != new.code.strip():
         errors.append(FieldError("code", ("代码前后有空白", "the code begins or ends with white space")))
     if not await store.area_names([new.area]):
-        errors.append(FieldError("area", ("没有这个区域", "there is no such area")))
+        errors.append(FieldError("area", areas.absent(new.area, ("没有这个区域", "there is no such area"))))
     parent = None if new.parent is None else (await facts.directory(now)).get(new.parent)
     if new.parent is not None and (parent is None or not parent.alive(now)):
         errors.append(FieldError("parent", ("没有这个上级单位", "there is no such organisation")))

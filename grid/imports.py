@@ -134,7 +134,7 @@ def _wrong_code(number: int, code: str, known: Known, seen: Mapping[str, int]) -
     if level_of(code) is not Level.CELL:
         return finding(Fault.CODE, "代码不是15位数字", "code is not 15 digits")
     if (gone := retired(code)) is not None:
-        return finding(Fault.CODE, f"镇街代码已停用 → {gone.moved_to}", f"the town's code is retired: {gone.reason}")
+        return finding(Fault.CODE, *gone.words)
     if code in known.used:
         return finding(
             Fault.CODE, "代码已使用过，新网格要用新代码", "the code was used before: a new cell has a new code"

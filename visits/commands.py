@@ -17,6 +17,7 @@ from app.kernel import changes, db
 from app.kernel.actor import Actor
 from app.kernel.ids import new_id
 from app.kernel.problem import FieldError, Invalid, NotPermitted, StaleVersion, invalid
+from grid import areas
 from grid import facts as grid_facts
 from grid.cells import Located
 from visits import buckets, households, round_store, store
@@ -112,7 +113,7 @@ def misplaced(new: NewHousehold, located: Located, known: dict[str, str]) -> lis
     """Return what keeps a household from standing where it is said to."""
     rules = (
         (not households.address_key(new.address), "address", "缺少地址", "no address"),
-        (new.village not in known, "village", "没有这个村社", "no such village"),
+        (new.village not in known, "village", *areas.absent(new.village, ("没有这个村社", "no such village"))),
         (located.reason == "outside", "place", "不在本区范围内", "outside the district"),
     )
     return [FieldError(field, (zh, en)) for wrong, field, zh, en in rules if wrong]

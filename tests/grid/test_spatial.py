@@ -10,7 +10,7 @@ from shapely import MultiPolygon, Polygon, box, set_srid
 
 from app.kernel import db
 from grid import spatial, store
-from grid.cells import Cell, CellIndex, Located, Point, Reason, metres_per_degree
+from grid.cells import Cell, CellIndex, Located, Point, Reason, metres_per_degree, square_metres
 from grid.tables import AreaRow, CellRow
 from grid.tiles import Spot
 from tests.grid.places import CELLS, DISTRICT, NOW, OUTLINE, SHAPES, SIDE, SOUTH, T0, WEST, settle, square
@@ -189,3 +189,9 @@ async def test_the_database_refuses_a_broken_polygon_and_one_of_another_datum(se
     with pytest.raises(InvalidParameterValueError):
         async with db.transaction(DISTRICT):
             await db.execute(insert, "330109001001009", "330109001001", mercator, NOW)
+
+
+async def test_square_metres_of_cells_and_of_a_whole_district_are_those_of_the_ellipsoid(settled: str) -> None:
+    for shape in (*SHAPES.values(), box(120.0, 29.9, 120.5, 30.35), box(120.1, 30.1, 120.102, 30.3)):
+        sql = "select st_area($1::geometry::geography)"
+        assert square_metres(shape) == pytest.approx(await db.fetchval(sql, set_srid(shape, 4326)), rel=3e-4)

@@ -63,6 +63,17 @@ async def test_bad_rows_are_listed_by_line_and_the_good_ones_taken(district: str
     ]
 
 
+async def test_a_village_that_moved_to_another_district_is_refused_with_where_it_went(district: str) -> None:
+    await places.settle()
+    report = await take(row(1, village="330109009001"))
+    [bad] = report.refused
+    assert (bad.row, bad.column) == (2, "village")
+    assert bad.why == (
+        "代码已停用：2021年区划调整划入钱塘区 → 330114",
+        "the code is retired: moved to Qiantang district in 2021 → 330114",
+    )
+
+
 async def test_the_same_file_again_takes_nothing_however_the_address_is_written(district: str) -> None:
     await places.settle()
     await take(row(1))
