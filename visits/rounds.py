@@ -49,13 +49,17 @@ HOURS = {Half.DAY: (time(8, 30), time(17, 30)), Half.NIGHT: (time(18, 0), LAST_P
 """Default window of hours, local time."""
 
 
+MOST_NAMED = 5000
+"""Most households a round names one by one."""
+
+
 class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which households a round is for: those of `area` that fit every condition given."""
 
     area: AreaCode
     care_need: CareNeed | None = None
     not_visited_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
-    households: Annotated[tuple[UUID, ...], Meta(max_length=5000)] = ()
+    households: Annotated[tuple[UUID, ...], Meta(max_length=MOST_NAMED)] = ()
 
 
 class NewRound(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

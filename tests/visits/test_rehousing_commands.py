@@ -9,8 +9,9 @@ from grid.events import CellsEnded
 from tests.grid.places import square
 from tests.grid.test_redraw import redraw
 from tests.visits import stage
-from tests.visits.stage import CELL, DISTRICT, EVENING, LATER, VILLAGE
-from visits import rehousing_commands
+from tests.visits.stage import CELL, DISTRICT, EVENING, LATER, MORNING, VILLAGE
+from visits import rehousing_commands, round_commands
+from visits.rounds import Target
 
 NEW = (f"{VILLAGE}101", f"{VILLAGE}102")
 
@@ -55,3 +56,18 @@ async def test_a_second_time_there_is_nothing_to_do(district: str) -> None:
     for _ in range(2):
         await rehousing_commands.on_cells_ended(happened, LATER)
     assert {home["version"] for home in await homes()} == {2}
+
+
+async def test_a_round_for_the_cell_goes_on_with_the_same_households(district: str) -> None:
+    on = await stage.build()
+    new = stage.new_round(on, target=Target(area=CELL))
+    round_ = await round_commands.plan_round(new, on.leader.actor, MORNING)
+    some = stage.new_round(on, target=Target(area=CELL, households=on.homes[:2]))
+    named = await round_commands.plan_round(some, on.leader.actor, MORNING)
+    before = await round_commands.preview(round_.id, stage.everything(), on.leader.actor, MORNING)
+    await rehousing_commands.on_cells_ended(await split(), LATER)
+    after = await round_commands.preview(round_.id, stage.everything(), on.leader.actor, MORNING)
+    assert (before.households, after.households, after.version) == (4, 4, 2)
+    assert (await round_commands.get_round(round_.id, on.leader.actor)).target.area == VILLAGE
+    shown = await round_commands.get_round(named.id, on.leader.actor)
+    assert (shown.target.area, set(shown.target.households)) == (NEW[0], set(on.homes[:2]))
