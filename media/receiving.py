@@ -10,15 +10,18 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from media.problems import ChecksumMismatch, FileTooLarge, OffsetMismatch, StorageFull, UploadBusy, UploadGone
 from media.tus import Checksum, Part
+from media.underway import Digest
 
 BLOCK = 512 * 1024
 """Bytes gathered before they are written; the most of a body that is in memory."""
+T = TypeVar("T")
 _LOOK = 0.1  # seconds between two looks for a newcomer
 _PATIENCE = 10.0  # seconds a newcomer waits
 
@@ -87,7 +90,7 @@ def _wish(path: Path) -> Path:
 async def standing(path: Path) -> int:
     """How many bytes are safely on the disk, after whoever writes has given way."""
     async with held(path) as handle:
-        return await asyncio.to_thread(_size_on_disk, handle)
+        return await _threaded(partial(_size_on_disk, handle))
 
 
 def _size_on_disk(handle: int) -> int:
@@ -95,12 +98,15 @@ def _size_on_disk(handle: int) -> int:
     return os.fstat(handle).st_size
 
 
-async def append(path: Path, asked: Part, length: int, body: AsyncIterator[bytes], idle: float) -> int:
-    """Write a body behind what is there and return the new offset, synced to the disk.
+async def append(
+    path: Path, asked: Part, length: int, body: AsyncIterator[bytes], idle: float, digest: Digest | None = None
+) -> int:
+    """Write a body behind what is there and return the new offset, synced to the disk; `digest` goes along.
 
     A body that breaks off, stalls for `idle` seconds or has to give way leaves what came of it, unless a checksum was
     promised: then all or nothing counts. OffsetMismatch, FileTooLarge, ChecksumMismatch, StorageFull.
     """
+    digest = digest or Digest()
     async with held(path) as handle:
         start = os.fstat(handle).st_size
         if start != asked.offset:
@@ -108,13 +114,17 @@ async def append(path: Path, asked: Part, length: int, body: AsyncIterator[bytes
         os.lseek(handle, start, os.SEEK_SET)
         try:
             with room():
-                if asked.checksum is None:
-                    await _Writer(handle, length - start).fill(body, path, idle)
-                else:
+                if asked.checksum is not None:
+                    digest.drop()  # what is copied inside the kernel is not seen
                     await _append_checked(handle, path, asked.checksum, length - start, body, idle)
-                return await asyncio.to_thread(_size_on_disk, handle)
-        except FileTooLarge:
-            os.ftruncate(handle, start)
+                    return await _threaded(partial(_size_on_disk, handle))
+                writer = _Writer(handle, length - start, digest)
+                await writer.fill(body, path, idle)
+                return await _threaded(writer.settle)
+        except BaseException as error:
+            digest.drop()
+            if isinstance(error, FileTooLarge):
+                os.ftruncate(handle, start)
             raise
 
 
@@ -126,15 +136,16 @@ async def _append_checked(
     hasher = checksum.hasher()
     try:
         with aside.open("w+b") as file:
-            writer = _Writer(file.fileno(), most)
+            writer = _Writer(file.fileno(), most, Digest())
             whole = await writer.fill(_hashed(body, hasher), path, idle)
             if not whole:
                 return
+            await _threaded(writer.write)
             if hasher.digest() != checksum.digest:
                 raise ChecksumMismatch()
             file.seek(0)
             with os.fdopen(os.dup(handle), "ab") as target:
-                await asyncio.to_thread(shutil.copyfileobj, file, target, BLOCK)
+                await _threaded(partial(shutil.copyfileobj, file, target, BLOCK))
     finally:
         aside.unlink(missing_ok=True)
 
@@ -146,17 +157,20 @@ async def _hashed(body: AsyncIterator[bytes], hasher: Any) -> AsyncIterator[byte
 
 
 class _Writer:
-    """Gathers chunks into blocks and writes these in a thread."""
+    """Gathers chunks into blocks and writes these in a thread; the last one is written and synced in one go."""
 
-    def __init__(self, handle: int, most: int) -> None:
+    def __init__(self, handle: int, most: int, digest: Digest) -> None:
         self._handle = handle
         self._room = most
+        self._digest = digest
         self._block = bytearray()
         self._heard = 0.0
-        self._writing: asyncio.Future[None] | None = None
 
     async def fill(self, body: AsyncIterator[bytes], path: Path, idle: float) -> bool:
-        """Write the body; False when it broke off, stalled or gave way. FileTooLarge beyond the most."""
+        """Take the body, the last block of it is not written yet; False when it broke off, stalled or gave way.
+
+        FileTooLarge beyond the most.
+        """
         loop = asyncio.get_running_loop()
         self._heard = loop.time()
         try:
@@ -168,28 +182,31 @@ class _Writer:
                         await self._take(chunk)
                 finally:
                     watch.cancel()
-            whole = True
         except (TimeoutError, Interrupted):
-            whole = False
-        finally:  # also when the server stops: what came is kept
-            await self._flush()
-        return whole
+            return False
+        except BaseException:  # the server stops: what came is kept
+            self.write()
+            raise
+        return True
 
-    async def _flush(self) -> None:
-        if self._writing is not None:  # a thread goes on writing when its waiter is cancelled: order is kept
-            await asyncio.wait({self._writing})
-            self._writing.result()
-        _write(self._handle, self._block)
+    def write(self) -> None:
+        """Write what was gathered."""
+        block, self._block = self._block, bytearray()
+        _write(self._handle, block)
+        self._digest.add(block)
+
+    def settle(self) -> int:
+        """Write what was gathered; the size of the file once it is on the disk."""
+        self.write()
+        return _size_on_disk(self._handle)
 
     async def _take(self, chunk: bytes) -> None:
         self._room -= len(chunk)
         if self._room < 0:
             raise FileTooLarge()
-        self._block += chunk
         if len(self._block) >= BLOCK:
-            block, self._block = self._block, bytearray()
-            self._writing = asyncio.get_running_loop().run_in_executor(None, _write, self._handle, block)
-            await asyncio.shield(self._writing)
+            await _threaded(self.write)
+        self._block += chunk
 
     async def _watch(self, patience: asyncio.Timeout, wish: Path, idle: float) -> None:
         loop = asyncio.get_running_loop()
@@ -198,6 +215,16 @@ class _Writer:
             if os.access(wish, os.F_OK) or loop.time() - self._heard > idle:
                 patience.reschedule(loop.time())
                 return
+
+
+async def _threaded(act: Callable[[], T]) -> T:
+    """Act in a thread, to its end also when cancelled: its descriptor must not be closed, and be another file, then."""
+    acting = asyncio.get_running_loop().run_in_executor(None, act)
+    try:
+        return await asyncio.shield(acting)
+    except asyncio.CancelledError:
+        await asyncio.wait({acting})
+        raise
 
 
 def _write(handle: int, block: bytearray) -> None:

@@ -160,7 +160,7 @@ async def add(
 async def _add(upload_id: UUID, request: AnyRequest, actor: Actor, now: datetime) -> Response[None]:
     tus.require_version(request.headers)
     asked = tus.part(request.headers)
-    upload = await commands.find(actor, upload_id, now)
+    upload = await commands.under_way(actor, upload_id, now)
     offset = await commands.receive(actor, upload, asked, body_of(request), now)
     return Response(None, status_code=204, headers=_headers(upload, offset))
 

@@ -1,6 +1,7 @@
 """What can be done with an upload: begin, add to, ask, end, finish. Bytes go to the folder, facts to the database."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from app.kernel import db, outbox
 from app.kernel.actor import Actor
 from app.kernel.ids import new_id
 from media import evidence as rules
-from media import receiving, storage, store, tus, uploads
+from media import receiving, storage, store, tus, underway, uploads
 from media.configuration import chosen, limits
 from media.events import EvidenceStored
 from media.evidence import Evidence
@@ -48,6 +49,7 @@ async def begin(actor: Actor, creation: Creation, now: datetime) -> Upload:
         with receiving.room():
             await asyncio.to_thread(storage.begin, _partial(actor.district, upload.id))
         await store.add_upload(upload)
+    underway.remember(actor.district, upload)
     return upload
 
 
@@ -86,6 +88,20 @@ async def find(actor: Actor, upload_id: UUID, now: datetime) -> Upload:
     return upload
 
 
+async def under_way(actor: Actor, upload_id: UUID, now: datetime) -> Upload:
+    """The same for one that goes on: where this process began or found it, nothing is read."""
+    known = underway.find(actor.district, upload_id)
+    if known is None:
+        upload = await find(actor, upload_id, now)
+        if not upload.completed:
+            underway.remember(actor.district, upload)
+        return upload
+    if known.upload.actor != actor.id:
+        raise UploadNotFound()
+    uploads.require_open(known.upload, now)
+    return known.upload
+
+
 async def offset(actor: Actor, upload: Upload, now: datetime) -> int:
     """How many bytes have come; a request that still writes gives way first. Finishes what only lacks its end."""
     if upload.completed:
@@ -116,8 +132,10 @@ async def receive(actor: Actor, upload: Upload, asked: Part, body: AsyncIterator
     path = _partial(actor.district, upload.id)
     tus.fit(asked.offset, upload.length, asked)
     try:
-        received = await receiving.append(path, asked, upload.length, body, limits().idle.total_seconds())
+        digest = underway.digest(actor.district, upload.id)
+        received = await receiving.append(path, asked, upload.length, body, limits().idle.total_seconds(), digest)
     except UploadGone:  # another request brought the last byte meanwhile: this one stands at the wrong place
+        underway.forget(actor.district, upload.id)
         if not (await find(actor, upload.id, now)).completed:
             raise
         tus.fit(upload.length, upload.length, asked)
@@ -135,11 +153,16 @@ async def finish(actor: Actor, upload: Upload, now: datetime) -> None:
     path = _partial(actor.district, upload.id)
     if not path.exists():
         return
-    sha256 = await asyncio.to_thread(storage.digest, path)
+    sha256 = underway.digest(actor.district, upload.id).of(upload.length)
+    sha256 = sha256 or await asyncio.to_thread(storage.digest, path)
+    underway.forget(actor.district, upload.id)
     good = upload.sha256 in (None, sha256)
     async with db.transaction(actor.district):
         current = await store.upload(upload.id, actor.id, lock=True)
-        if current is None or current.ended_at is not None:
+        if current is None:  # erased, its file goes any moment
+            raise UploadNotFound()
+        if current.ended_at is not None:
+            uploads.require_open(current, now)
             return
         await store.end_upload(upload.id, "completed" if good else "refused", sha256 if good else None, now)
         if good:
@@ -181,6 +204,7 @@ async def terminate(actor: Actor, upload: Upload, now: datetime) -> None:
 
 async def _end(district: str, upload: Upload, outcome: str, now: datetime) -> None:
     path = _partial(district, upload.id)
+    underway.forget(district, upload.id)
     try:
         async with receiving.held(path):
             async with db.transaction(district):
@@ -200,10 +224,17 @@ async def sweep(district: str, now: datetime) -> int:
         actor = Actor(id=upload.actor, kind="system", district=district)
         if upload.expires_at <= now:
             await _end(district, upload, "expired", now)
-        elif _partial(district, upload.id).exists() and await offset(actor, upload, now) < upload.length:
+        elif _partial(district, upload.id).exists() and not await _whole(actor, upload, now):
             continue
         done += 1
     return done
+
+
+async def _whole(actor: Actor, upload: Upload, now: datetime) -> bool:
+    """Whether an upload has all its bytes; it is finished then, or ends for what it turns out to be."""
+    with contextlib.suppress(DigestMismatch, UploadGone, UploadNotFound):
+        return await offset(actor, upload, now) == upload.length
+    return True
 
 
 def _partial(district: str, upload_id: UUID) -> Path:

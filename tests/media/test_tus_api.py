@@ -196,6 +196,16 @@ async def test_a_terminated_upload_is_gone(client: httpx.AsyncClient, root: Path
     assert not list((root / "330109" / "uploads").iterdir())
 
 
+async def test_bytes_for_an_upload_that_another_process_ended_are_refused_though_its_file_is_still_there(
+    client: httpx.AsyncClient, root: Path, committed: str
+) -> None:
+    where = await begin(client, 5)
+    async with db.transaction(committed):
+        await db.execute("update upload set outcome = 'terminated', ended_at = created_at")  # and was killed then
+    assert (await client.patch(where, headers=at(0), content=b"hello")).status_code == 410
+    assert not kept(root, b"hello")
+
+
 async def test_an_expired_upload_is_gone_and_its_bytes_are_freed(
     client: httpx.AsyncClient, root: Path, committed: str
 ) -> None:
