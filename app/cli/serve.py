@@ -1,6 +1,7 @@
 """`zjw serve`: the HTTP server, one or several processes on one socket."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -20,6 +21,9 @@ from tasks.channels import stream_commands
 
 GRACE_SECONDS = 30
 """So long requests in flight may still take when the server is asked to stop."""
+
+YOUNG = 20_000
+"""So many new objects are looked through for cycles at a time; at 700, Python's own, a case opened was a collection."""
 
 
 @click.command("serve")
@@ -52,6 +56,12 @@ class Server(uvicorn.Server):
         """Stop; the stock server would end by the same signal once more, as if it had been killed."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start; what was loaded by then stays for good and is not looked through for cycles again."""
+        await super().startup(sockets)
+        gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+        gc.freeze()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; requests in flight are finished."""

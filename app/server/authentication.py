@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Headers
+from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -107,8 +108,12 @@ async def permitted(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
         scope.require_any(actor, action)
 
 
-def provide_actor(request: Request[Any, Any, Any]) -> Actor:
-    """Return the request's actor; NotSignedIn when there is none (a public route that asks for one)."""
+def provide_actor(request: Request[Any, Any, Any], now: NamedDependency[datetime]) -> Actor:
+    """Return the request's actor; NotSignedIn when there is none (a public route that asks for one).
+
+    It names `now` to follow it: the framework resolves what depends on nothing in a task group, a task for each.
+    """
+    del now
     actor: Actor | None = request.scope["state"]["actor"]
     if actor is None:
         raise NotSignedIn
@@ -120,6 +125,7 @@ def provide_now(request: Request[Any, Any, Any]) -> datetime:
     return request.scope["state"]["now"]
 
 
-def provide_district(request: Request[Any, Any, Any]) -> str:
-    """Return the code of the district the request is for."""
+def provide_district(request: Request[Any, Any, Any], now: NamedDependency[datetime]) -> str:
+    """Return the code of the district the request is for; after `now`, as the actor."""
+    del now
     return request.scope["state"]["district"]
