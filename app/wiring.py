@@ -41,6 +41,7 @@ from tasks.cases import (
     catalogue_api,
     claim_commands,
     difficult_api,
+    difficult_commands,
     duplicates_api,
     hashing,
     reading_api,
@@ -135,6 +136,9 @@ SUBSCRIBERS: dict[type[Event], dict[str, Subscriber | Slow]] = {
 
 Job = Callable[[str, datetime], Awaitable[object]]
 """Called with the district and the instant; idempotent, opens its own transactions."""
+
+AHEAD: dict[str, Job] = {"difficult items": difficult_commands.ready, "suggestions": suggestion_commands.ready}
+"""What a process of the server reads of every district when it starts."""
 
 SCHEDULES: dict[str, tuple[timedelta, Job]] = {
     "identity.tidy": (timedelta(hours=1), identity.tidy),

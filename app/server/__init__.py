@@ -12,7 +12,7 @@ from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from redis.asyncio import Redis
 
-from app import doorbell, logs, settings, tracing, wiring
+from app import doorbell, logs, settings, tracing, warming, wiring
 from app.kernel import clock, db
 from app.server import authentication, conditions, errors, health, openapi, operations
 from app.server.envelope import Envelope
@@ -40,7 +40,7 @@ def create_app(configuration: settings.Settings | None = None, now: clock.Clock 
         started = db.DB.pool is None
         if started:
             await db.start(2, chosen.pool_size)
-        async with doorbell.ringing():
+        async with doorbell.ringing(), warming.warming(wiring.AHEAD if started else {}, now):
             yield
         await redis.aclose()
         if started:

@@ -31,6 +31,12 @@ async def _model(now: datetime) -> Model:
     return model
 
 
+async def ready(district: str, now: datetime) -> None:
+    """Read catalogue and words of a district before anybody asks for an item."""
+    async with db.transaction(district):
+        await _model(now)
+
+
 async def suggest(text: str, actor: Actor, now: datetime) -> list[Suggestion]:
     """Return up to five items in force that fit a text; none where nothing fits well: that is for the desk.
 
