@@ -45,6 +45,24 @@ _TYPES: dict[str, Any] = get_type_hints(NewHousehold, include_extras=True) | {
 }
 
 
+_SAYS: dict[str, Text] = {
+    "address": ("应为1至200字的地址", "is an address of 1 to 200 characters"),
+    "village": ("应为12位村社代码", "is a village's code of 12 digits"),
+    "lon": ("应为经度，如 120.27", "is a longitude such as 120.27"),
+    "lat": ("应为纬度，如 30.17", "is a latitude such as 30.17"),
+    "datum": ("应为 wgs84、cgcs2000、gcj02 或 bd09", "is wgs84, cgcs2000, gcj02 or bd09"),
+    "accuracy_m": ("应为米数，不为负", "is a number of metres, not negative"),
+    "residents": ("应为0至99的整数", "is a whole number from 0 to 99"),
+    "contact": ("应为电话号码，6至20位数字", "is a telephone number of 6 to 20 digits"),
+    "consent": ("应为 同意、拒绝 或 未知", "is given, refused or unknown"),
+    "care_needs": (
+        f"应为 {'、'.join(_CARE)}，以分号隔开",
+        f"is any of {', '.join(need.value for need in CareNeed)}, semicolons between",
+    ),
+}
+"""What each column holds, as it is told to whoever filled it in otherwise."""
+
+
 class BadRow(Struct, frozen=True, kw_only=True):
     """What is wrong with one row (the headings are row 1), in which column."""
 
@@ -119,8 +137,8 @@ def _household(values: dict[str, str], datum: Datum) -> tuple[NewHousehold | Non
             continue
         try:
             read[name] = msgspec.convert(_words(name, text), _TYPES[name], strict=False)
-        except ValueError as error:
-            faults.append(FieldError(name, ("内容无效", str(error))))
+        except ValueError:
+            faults.append(FieldError(name, _SAYS[name]))
     if faults:
         return None, faults
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from app import settings
+from app import reach, settings
 from app.kernel import actor, clock, db
 from app.kernel.crs import Datum
 from app.settings import Settings
@@ -38,7 +38,8 @@ def import_cells(file: Path, datum: str, district: str | None, replace: bool, dr
     collection = _read(file)
     chosen = settings.load()
     where = district or chosen.district
-    report = asyncio.run(_import(chosen, where, collection, Datum(datum), replace, dry_run, clock.now()))
+    with reach.database(chosen.database_url):
+        report = asyncio.run(_import(chosen, where, collection, Datum(datum), replace, dry_run, clock.now()))
     click.echo(msgspec.json.encode(report) if as_json else _told(report))
     if not report.accepted:
         raise SystemExit(1)
@@ -57,7 +58,8 @@ def import_areas(file: Path, district: str | None, as_json: bool) -> None:
     if not rows or not {"code", "parent_code", "name"} <= rows[0].keys():
         raise click.ClickException(f"{file} lacks the columns code, parent_code, name 缺少列")
     chosen = settings.load()
-    report = asyncio.run(_areas(chosen, district or chosen.district, rows, clock.now()))
+    with reach.database(chosen.database_url):
+        report = asyncio.run(_areas(chosen, district or chosen.district, rows, clock.now()))
     if as_json:
         click.echo(msgspec.json.encode(report))
         return

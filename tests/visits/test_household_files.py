@@ -1,5 +1,6 @@
 """Files of households as a clerk writes them: what is read, and what is said of a bad row."""
 
+import re
 from typing import Any
 
 import pytest
@@ -58,6 +59,8 @@ def test_a_bad_cell_is_told_by_row_and_column(column: str, text: str) -> None:
     assert [line.row for line in lines] == [2]
     assert [each.row for each in bad] == [3]
     assert bad[0].column in (column, "lon")
+    zh, en = bad[0].why
+    assert not re.search(r"Expected|regex|`|[\\^$]", f"{zh} {en}"), "words, no machine's"
 
 
 def test_all_bad_cells_of_a_row_are_told() -> None:

@@ -59,6 +59,12 @@ def test_a_file_that_is_no_geojson_is_one_clear_sentence(tmp_path: Path, content
     assert "Traceback" not in result.output
 
 
+def test_a_database_that_is_away_is_one_clear_sentence(cells: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/zjw")
+    result = refused("import", str(cells), "--datum", "wgs84", "--dry-run")
+    assert "does not answer" in result.output
+
+
 def test_the_datum_must_be_declared(cells: Path) -> None:
     result = refused("import", str(cells), "--dry-run")
     assert result.exit_code == 2
