@@ -14,6 +14,7 @@ from bench.platform import Context
 from bench.points import points_of
 from grid import commands, facts, queries
 from grid.cells import CellIndex, Located, Point
+from grid.tiles import Spot
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 BATCH = 1_000
@@ -90,7 +91,7 @@ async def _tiles(points: list[Point]) -> float:
     """Tiles a second around points of the district, each cut and encoded anew."""
     who = system(DISTRICT, "bench")
     started = time.perf_counter()
-    sizes = [len((await queries.cell_tile(ZOOM, *_tile_at(point), who, NOW)).body) for point in points]
+    sizes = [len((await queries.cell_tile(Spot(ZOOM, *_tile_at(point)), who, NOW)).body) for point in points]
     taken = time.perf_counter() - started
     assert sum(size > 0 for size in sizes) > len(sizes) / 2
     return len(points) / taken

@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from app.kernel.clock import SHANGHAI
 from app.kernel.ids import new_id
 from app.kernel.problem import FieldError, Invalid
 from visits.planning import Evening, Member, Plan
-from visits.rounds import AreaCode, Assignment, AssignmentState, Round
+from visits.rounds import HOURS, AreaCode, Assignment, AssignmentState, Half, Round
 
 MINUTES_PER_VISIT = 12
 """What a visit takes with the way to it; only for the estimate a squad leader sees."""
@@ -132,10 +133,8 @@ def planned(round_: Round, plan: Plan, before: Mapping[UUID, Assignment]) -> lis
     return after
 
 
-def other_half(assignment: Assignment, round_: Round) -> Assignment:
-    """Return the retry of a household found absent: the other half of the day, same person, a day later if possible."""
-    day = assignment.planned_on
-    later = None if day is None else min(day + timedelta(days=1), round_.ends_on)
+def other_half(assignment: Assignment, day: date | None) -> Assignment:
+    """Return the retry of a household found absent, on the other half of a day; None: it waits for planning."""
     return Assignment(
         id=new_id(),
         round_id=assignment.round_id,
@@ -143,8 +142,26 @@ def other_half(assignment: Assignment, round_: Round) -> Assignment:
         half=assignment.half.other,
         person=assignment.person,
         squad=assignment.squad,
-        planned_on=later,
+        planned_on=day,
         place_in_walk=None,
         state=AssignmentState.PLANNED,
         retry_of=assignment.id,
     )
+
+
+def retry_days(absent_at: datetime, half: Half, round_: Round, now: datetime) -> list[date]:
+    """Return the days a household found absent can be tried again on the other half, as long as the round lasts.
+
+    After a visit by day that is the same evening or later, after one by night the next day or later; today only while
+    the hours of that half are not over.
+    """
+    local = now.astimezone(SHANGHAI)
+    today = local.date() + timedelta(days=local.time() >= HOURS[half.other][1])
+    visited = absent_at.astimezone(SHANGHAI).date()
+    first = max(today, visited if half is Half.DAY else visited + timedelta(days=1))
+    return [first + timedelta(days=n) for n in range(max(0, (round_.ends_on - first).days + 1))]
+
+
+def with_room(days: Sequence[date], booked: Mapping[date, int], per_evening: int) -> date | None:
+    """Return the first day on which somebody with so many visits has room for one more, or None."""
+    return next((day for day in days if booked.get(day, 0) < per_evening), None)

@@ -121,6 +121,16 @@ async def open_assignment(household_id: UUID, person: UUID, half: Half) -> Assig
     return None if row is None else msgspec.convert(dict(row), Assignment)
 
 
+async def lock_open_of(household_id: UUID) -> list[Assignment]:
+    """Lock and return what is still planned of a household in rounds given out, by id."""
+    rows = await db.fetch(
+        f"select {_ASSIGNMENT} from assignment where household_id = $1 and state = 'planned'"
+        " and round_id in (select r.id from visit_round r where r.state = 'published') order by id for update",
+        household_id,
+    )
+    return [msgspec.convert(dict(row), Assignment) for row in rows]
+
+
 async def has_person(round_id: UUID, person: UUID) -> bool:
     """Say whether anything of a round was given to a person."""
     sql = "select exists (select from assignment where round_id = $1 and person = $2)"

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from app.identity import scope
-from app.kernel import changes, db, fact, outbox
+from app.kernel import db, fact, outbox
 from app.kernel.actor import Actor
 from app.kernel.ids import new_id
 from app.kernel.problem import Invalid
@@ -18,20 +18,19 @@ from media.verdict import Expected
 from visits import (
     demands,
     facts,
-    proposal,
     questionnaire,
     round_commands,
-    round_store,
     rounds,
     rule_commands,
     store,
+    turn_commands,
     visit,
 )
 from visits.commands import ownership, save_household
 from visits.events import VisitRecorded
 from visits.households import Household
 from visits.problems import HouseholdNotFound, VisitIdTaken, VisitNotFound
-from visits.rounds import Assignment, AssignmentState, Round, RoundState
+from visits.turn_commands import Turn
 from visits.visit import Moment, Outcome, Visit, VisitReport
 
 
@@ -55,14 +54,6 @@ class EvidenceLink(Struct, frozen=True):
     url: str
 
 
-class _Turn(Struct, frozen=True):
-    """The assignment a visit was made under, if any, and what is to be flagged about it."""
-
-    assignment: Assignment | None = None
-    round_: Round | None = None
-    flags: tuple[str, ...] = ()
-
-
 async def record_visit(visit_id: UUID, report: VisitReport, when: Moment, actor: Actor, now: datetime) -> Recorded:
     """Record a visit with its evidence and open a case for each demand, in the caller's transaction or its own.
 
@@ -78,14 +69,14 @@ async def record_visit(visit_id: UUID, report: VisitReport, when: Moment, actor:
                 raise VisitIdTaken
             return Recorded(visit=known)
         await _check(report)
-        turn = await _turn(report, when, actor)
+        turn = await turn_commands.find(report, when, actor)
         made = _visit(visit_id, report, home, turn, when, actor)
         opened = await demands.open_all(made, report, home, when, actor, now)
         made = replace(made, cases=tuple(opened))
         await store.add_visit(made, sum(opened.values()))
         await _declare(made, report, home, when, actor, now)
         await _update_household(home, made, actor, now)
-        retry = await _end_turn(turn, made, home, now)
+        retry = await turn_commands.end(turn, made, home, now)
         who = (await round_commands.standings([actor.id], now))[actor.id]
         await fact.append(facts.of_visit(made, who, frozenset(case for case, solved in opened.items() if solved)))
         await outbox.emit(_recorded(made, now))
@@ -102,21 +93,7 @@ async def _check(report: VisitReport) -> None:
         raise Invalid(errors)
 
 
-async def _turn(report: VisitReport, when: Moment, actor: Actor) -> _Turn:
-    """Find the assignment: the one named, else the person's open one of this household."""
-    flags: tuple[str, ...] = ()
-    found = None
-    if report.assignment is not None:
-        found = await round_store.lock_assignment(report.assignment)
-        if found is None or found.household_id != report.household:
-            found, flags = None, ("assignment_unknown",)
-    else:
-        half, _ = rounds.half_of(visit.shift(report.started_at, when))
-        found = await round_store.open_assignment(report.household, actor.id, half)
-    return _Turn(found, None if found is None else await round_store.round_(found.round_id), flags)
-
-
-def _visit(visit_id: UUID, report: VisitReport, home: Household, turn: _Turn, when: Moment, actor: Actor) -> Visit:
+def _visit(visit_id: UUID, report: VisitReport, home: Household, turn: Turn, when: Moment, actor: Actor) -> Visit:
     start = visit.shift(report.started_at, when)
     half, _ = rounds.half_of(start)
     here = None if report.place is None else report.place.wgs84()
@@ -175,33 +152,6 @@ async def _update_household(home: Household, made: Visit, actor: Actor, now: dat
         case Outcome.MET | Outcome.ABSENT:
             pass
     await save_household(changed, actor.id)
-
-
-async def _end_turn(turn: _Turn, made: Visit, home: Household, now: datetime) -> UUID | None:
-    """End the assignment; an absent household gets a turn on the other half of the day. Return that turn's id."""
-    if turn.assignment is None or turn.round_ is None or turn.assignment.state is not AssignmentState.PLANNED:
-        return None
-    ended = replace(turn.assignment, state=AssignmentState.DONE, version=turn.assignment.version + 1)
-    after, retry = [ended], None
-    again = made.outcome is Outcome.ABSENT and turn.round_.state is RoundState.PUBLISHED
-    if again and not await round_store.has_half(turn.round_.id, home.id, turn.assignment.half.other):
-        retry = proposal.other_half(turn.assignment, turn.round_)
-        after.append(retry)
-    await round_store.put_assignments(after)
-    if turn.round_.state is not RoundState.CLOSED:
-        await changes.append_many(
-            [draft for each in after for draft in round_commands.assignment_changes(each, None, home, now)]
-        )
-    persons = [each.person for each in after if each.person is not None]
-    who = await round_commands.standings(persons, now)
-    visits: list[Visit | None] = [made, None]
-    await fact.append(
-        [
-            facts.of_assignment(each, home.area, turn.round_, who.get(each.person), now, seen)
-            for each, seen in zip(after, visits, strict=False)
-        ]
-    )
-    return retry.id if retry else None
 
 
 def _recorded(made: Visit, now: datetime) -> VisitRecorded:

@@ -1,7 +1,7 @@
 """Recording visits: what each outcome does to the household and its next turn."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -15,7 +15,7 @@ from tests.visits.stage import EVENING, MORNING, Stage
 from visits import commands, round_commands, store, visit_commands
 from visits.problems import HouseholdNotFound, QuestionnaireNotFound, VisitIdTaken, VisitNotFound
 from visits.proposal import MemberChoice, PlanRequest
-from visits.rounds import AssignmentState, Half
+from visits.rounds import Assignment, AssignmentState, Half, Round, Target
 from visits.visit import Demand, Outcome, VisitReport, moment
 from visits.visit_commands import Recorded
 
@@ -132,3 +132,58 @@ async def test_whether_what_was_solved_at_the_door_is_looked_at_by_others_is_not
     states = Counter(row["state"] for row in await db.fetch("select state from cases"))
     assert states.total() == 20
     assert states["closed"] > 0, "not all twenty are of the sample"
+
+
+async def turns(on: Stage, *rounds: Round) -> list[Assignment]:
+    lists = [await round_commands.list_assignments(each.id, None, on.leader.actor) for each in rounds]
+    return [turn for each in lists for turn in each]
+
+
+async def given_out(on: Stage, **changes: object) -> Round:
+    round_ = await round_commands.plan_round(stage.new_round(on, **changes), on.leader.actor, MORNING)
+    mine = PlanRequest(members=(MemberChoice(person=on.worker.actor.id),))
+    return await round_commands.assign(round_.id, mine, on.leader.actor, MORNING)
+
+
+async def test_a_retry_passes_over_evenings_that_are_full_and_waits_when_all_are(on: Stage) -> None:
+    one = Target(area=stage.VILLAGE, households=on.homes[:1])
+    three = Target(area=stage.VILLAGE, households=on.homes[1:])
+    tuesday, wednesday = date(2026, 11, 24), date(2026, 11, 25)
+    short = await given_out(on, target=one, per_evening=3, ends_on=wednesday)
+    await given_out(on, target=three, per_evening=3, starts_on=tuesday, ends_on=tuesday)  # Tuesday is full
+    made = await record(on, report(on, outcome=Outcome.ABSENT))
+    [retry] = [each for each in await turns(on, short) if each.id == made.retry]
+    assert (retry.half, retry.planned_on, retry.person) == (Half.DAY, wednesday, on.worker.actor.id)
+
+
+async def test_a_retry_after_the_last_evening_waits_for_people_to_plan(on: Stage) -> None:
+    round_ = await given_out(on, target=Target(area=stage.VILLAGE, households=on.homes[:1]), ends_on=date(2026, 11, 23))
+    made = await record(on, report(on, outcome=Outcome.ABSENT))
+    [retry] = [each for each in await turns(on, round_) if each.id == made.retry]
+    assert (retry.half, retry.planned_on, retry.state) == (Half.DAY, None, AssignmentState.PLANNED)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.MOVED, Outcome.UNSAFE])
+async def test_nobody_comes_again_to_who_refused_moved_or_was_dangerous(on: Stage, outcome: Outcome) -> None:
+    rounds = [await given_out(on, per_evening=60), await given_out(on, kind=Half.DAY, per_evening=60)]
+    await record(on, report(on, outcome=outcome))
+    mine = [each for each in await turns(on, *rounds) if each.household_id == on.homes[0]]
+    assert Counter(each.state for each in mine) == {AssignmentState.DONE: 1, AssignmentState.CANCELLED: 1}
+    [gone] = [each for each in mine if each.state is AssignmentState.CANCELLED]
+    [removed] = await db.fetch("select body from change where entity = $1 and body is null", str(gone.id))
+    assert removed["body"] is None
+    fact = await db.fetchrow(
+        "select attributes from fact where fact_id = $1 order by version desc", f"assignment:{gone.id}"
+    )
+    assert fact is not None
+    assert fact["attributes"]["cancelled"]
+    others = [each for each in await turns(on, *rounds) if each.household_id != on.homes[0]]
+    assert {each.state for each in others} == {AssignmentState.PLANNED}
+
+
+async def test_an_old_refusal_that_arrives_late_ends_no_plan(on: Stage) -> None:
+    await record(on, report(on))
+    round_ = await given_out(on, target=Target(area=stage.VILLAGE, households=on.homes[:1]))
+    late = report(on, outcome=Outcome.REFUSED, started_at=EVENING - timedelta(days=3), assignment=new_id())
+    await record(on, late)
+    assert {each.state for each in await turns(on, round_)} == {AssignmentState.PLANNED}
