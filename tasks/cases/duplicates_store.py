@@ -39,6 +39,20 @@ class NearRow(Struct, frozen=True, kw_only=True):
     lat: float
 
 
+class JoinedRow(Struct, frozen=True, kw_only=True):
+    """A case a citizen joined, with the state and the expected end of what it was merged into, if it was."""
+
+    case: UUID
+    joined_at: datetime
+    number: str
+    item: str
+    item_version: int
+    lon: float | None
+    lat: float | None
+    state: str
+    expected_by: datetime | None
+
+
 _TOLD = "c.id, c.item, c.title, c.description, c.lon, c.lat, c.received_at"
 
 
@@ -89,6 +103,22 @@ async def joinable(case_id: UUID, items: Sequence[str], citizen: UUID) -> NearRo
     sql = where.bind(_JOINABLE.format(where.bind("c.id = {}", case_id)), list(items), citizen)
     row = await db.fetchrow(sql, *where.arguments)
     return None if row is None else NearRow(**dict(row))
+
+
+async def joined_by(citizen: UUID, limit: int, case_id: UUID | None = None) -> list[JoinedRow]:
+    """Return the cases a citizen joined, the last joined first, or the one named; each as what it was merged into."""
+    rows = await db.fetch(
+        "with recursive chain as (select j.case_id as joined, j.joined_at, c.id, c.merged_into from case_reporter j"
+        " join cases c on c.id = j.case_id where j.reporter = $1 and ($3::uuid is null or j.case_id = $3) union all"
+        " select chain.joined, chain.joined_at, c.id, c.merged_into from chain join cases c on c.id ="
+        " chain.merged_into) select chain.joined as case, chain.joined_at, f.number, f.item, f.item_version, f.lon,"
+        " f.lat, e.state, coalesce(e.total_due, e.due_at) as expected_by from chain join cases e on e.id = chain.id"
+        " join cases f on f.id = chain.joined where chain.merged_into is null order by joined_at desc, joined limit $2",
+        citizen,
+        limit,
+        case_id,
+    )
+    return [JoinedRow(**dict(row)) for row in rows]
 
 
 async def speak_for(id_: UUID, case_id: UUID, name: str | None, phone: str | None, now: datetime) -> None:

@@ -17,8 +17,6 @@ from tasks.cases.catalogue import Catalogue
 from tasks.cases.duplicates_store import NearRow
 from tasks.cases.problems import CaseNotFound
 
-PLACES = 3
-"""Decimals of a degree: 111 m from north to south, 96 m from east to west at 30° north."""
 RECENT = timedelta(days=30)
 """Older cases are no news to join."""
 SHOWN = 50
@@ -41,7 +39,9 @@ def _public(catalogue: Catalogue, now: datetime) -> list[str]:
 
 def _near(row: NearRow, catalogue: Catalogue) -> Near:
     name = catalogue.version(row.item, row.item_version).name
-    return Near(id=row.id, item=row.item, item_name=name, lon=round(row.lon, PLACES), lat=round(row.lat, PLACES))
+    return Near(
+        id=row.id, item=row.item, item_name=name, lon=publication.rounded(row.lon), lat=publication.rounded(row.lat)
+    )
 
 
 async def near(place: Place, metres: int, actor: Actor, now: datetime) -> list[Near]:
@@ -51,7 +51,7 @@ async def near(place: Place, metres: int, actor: Actor, now: datetime) -> list[N
     """
     scope.require_any(actor, "request.follow")
     lon, lat = place.wgs84()
-    up = metres / likeness.METRES_A_DEGREE + 10**-PLACES
+    up = metres / likeness.METRES_A_DEGREE + 10**-publication.PLACES
     aside = up / max(cos(radians(lat)), 0.01)
     async with db.transaction(actor.district):
         catalogue = (await reference.present()).catalogue

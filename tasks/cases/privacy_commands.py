@@ -56,6 +56,16 @@ class Reported(Struct, frozen=True, kw_only=True):
     texts: tuple[ReportedText, ...]
 
 
+class Joined(Struct, frozen=True, kw_only=True):
+    """Somebody else's case that a citizen joined, with the contact they gave for it."""
+
+    id: UUID
+    number: str
+    joined_at: datetime
+    name: str | None
+    phone: str | None
+
+
 class Erased(Struct, frozen=True):
     """How many cases and texts lost the words of their reporter."""
 
@@ -93,6 +103,11 @@ async def reported_by(reporter: UUID) -> list[Reported]:
     return [
         Reported(**_opened(row), texts=tuple(said.get(row["id"], ()))) for row in await privacy_store.reported(reporter)
     ]
+
+
+async def joined_by(reporter: UUID) -> list[Joined]:
+    """Return the cases of others that a citizen joined, contacts in clear text, in the caller's transaction."""
+    return [Joined(**_opened(row)) for row in await privacy_store.joined(reporter)]
 
 
 def _opened(row: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,15 @@ PUBLIC_CLASS = "handlers"
 """Items whose reporters are hidden even from those who handle them are not public at all."""
 
 
+PLACES = 3
+"""Decimals of a degree that strangers are shown: 111 m from north to south, 96 m from east to west at 30° north."""
+
+
+def rounded(degrees: float) -> float:
+    """Return a coordinate as strangers are shown it."""
+    return round(degrees, PLACES)
+
+
 def is_public(item: Item) -> bool:
     """Whether cases of an item are shown to strangers at all."""
     return item.citizen and item.privacy == PUBLIC_CLASS

@@ -29,7 +29,7 @@ async def items(now: datetime) -> list[Item]:
 _SHOWN = (
     "(case when c.source = 'open311' and c.looked_at is not null then c.{0} else round(c.{0}::numeric, 3)::float8 end)"
 )
-"""A degree as strangers see it; `PLACES` of tasks/channels/open311.py are the three decimals."""
+"""A degree as strangers see it; its decimals are `publication.PLACES`."""
 _PAGE = (
     "select c.id, c.number, c.state, c.item, c.item_version, c.description, c.address, c.lon, c.lat, c.received_at,"
     " coalesce(c.updated_at, c.received_at) as updated_at, c.total_due, c.looked_at, c.last_lead from cases c"

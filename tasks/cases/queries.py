@@ -18,12 +18,23 @@ from grid import facts as grid_facts
 from grid.organisations import Directory
 from media import commands as media
 from media import facts as media_facts
-from tasks.cases import claims, duplicates_store, listing, paging, reading_store, reference, standing, store, views
-from tasks.cases.catalogue import Item
+from tasks.cases import (
+    claims,
+    duplicates_store,
+    listing,
+    paging,
+    publication,
+    reading_store,
+    reference,
+    standing,
+    store,
+    views,
+)
+from tasks.cases.catalogue import Catalogue, Item
 from tasks.cases.listing import Filter, Where
 from tasks.cases.model import Case, Follower, Leg, Part
 from tasks.cases.problems import CaseNotFound, ItemNotFound
-from tasks.cases.views import CaseDetail, CaseRowView, CaseView, RoutingView, StepView
+from tasks.cases.views import CaseDetail, CaseRowView, CaseView, JoinedCase, RoutingView, StepView
 
 Shown = TypeVar("Shown", CaseDetail, CaseRowView)
 
@@ -115,17 +126,56 @@ async def handled_with(case_id: UUID, actor: Actor, now: datetime) -> tuple[Case
     Of its words only those are given that an organisation says to whoever reported: never what another citizen wrote.
     """
     async with db.transaction(actor.district):
-        found, legs, directory = await _seen(case_id, actor, now)
-        if found.merged_into is None:
-            return None
-        while found.merged_into is not None:  # ends: a case is never merged into a merged one
-            found = (await store.cases([found.merged_into]))[0]
-        legs = await store.legs(found.id)
-        item = (await reference.present()).catalogue.version(found.item, found.item_version)
-        steps = await _steps(found.id, True, directory)
-        said = [each if each.organisation is not None else replace(each, texts={}) for each in steps]
-        parts = await store.open_children(found.id)
-        return standing.view_of(standing.situation(found, legs, item, actor, now, directory, parts), directory), said
+        found, _, directory = await _seen(case_id, actor, now)
+        return None if found.merged_into is None else await _told_others(found, actor, now, directory)
+
+
+async def _told_others(
+    case: Case, actor: Actor, now: datetime, directory: Directory
+) -> tuple[CaseView, list[StepView]]:
+    """Return what a case came to, through every merger, and its steps with the words of organisations alone."""
+    while case.merged_into is not None:  # ends: a case is never merged into a merged one
+        case = (await store.cases([case.merged_into]))[0]
+    legs = await store.legs(case.id)
+    item = (await reference.present()).catalogue.version(case.item, case.item_version)
+    steps = await _steps(case.id, True, directory)
+    said = [each if each.organisation is not None else replace(each, texts={}) for each in steps]
+    parts = await store.open_children(case.id)
+    return standing.view_of(standing.situation(case, legs, item, actor, now, directory, parts), directory), said
+
+
+async def joined(actor: Actor, limit: int) -> list[JoinedCase]:
+    """Return up to `limit` cases of others that a citizen joined, the last joined first."""
+    scope.require_any(actor, "request.follow")
+    async with db.transaction(actor.district):
+        rows = await duplicates_store.joined_by(actor.id, limit)
+        catalogue = (await reference.present()).catalogue
+    return [_joined(row, catalogue) for row in rows]
+
+
+def _joined(row: duplicates_store.JoinedRow, catalogue: Catalogue) -> JoinedCase:
+    return JoinedCase(
+        id=row.case,
+        number=row.number,
+        item_name=catalogue.version(row.item, row.item_version).name,
+        joined_at=row.joined_at,
+        lon=None if row.lon is None else publication.rounded(row.lon),
+        lat=None if row.lat is None else publication.rounded(row.lat),
+        state=row.state,
+        expected_by=row.expected_by,
+    )
+
+
+async def joined_case(case_id: UUID, actor: Actor, now: datetime) -> tuple[JoinedCase, CaseView, list[StepView]]:
+    """Return a case of somebody else that a citizen joined, as others who reported it are told; CaseNotFound."""
+    async with db.transaction(actor.district):
+        scope.require_any(actor, "request.follow")
+        rows = await duplicates_store.joined_by(actor.id, 1, case_id)
+        if not rows:
+            raise CaseNotFound
+        [theirs] = await store.cases([case_id])
+        view, said = await _told_others(theirs, actor, now, await grid_facts.directory(now))
+        return _joined(rows[0], (await reference.present()).catalogue), view, said
 
 
 async def followers(case_id: UUID) -> list[Follower]:

@@ -115,6 +115,22 @@ class CaseDetail(CaseView, frozen=True, kw_only=True):
     claimed_by: ClaimView | None = None
 
 
+class JoinedCase(Struct, frozen=True, kw_only=True):
+    """A case of somebody else that a citizen joined: what it is about, roughly where (WGS 84), and how it stands.
+
+    State and expected end are those of the case it was merged into, if it was.
+    """
+
+    id: UUID
+    number: str
+    item_name: str
+    joined_at: datetime
+    lon: float | None
+    lat: float | None
+    state: str
+    expected_by: datetime | None
+
+
 class StepView(Struct, frozen=True, kw_only=True):
     """A step of the trace with the texts that are kept beside it; `texts` lacks what was erased or is not for you."""
 

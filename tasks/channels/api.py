@@ -17,7 +17,7 @@ from app.kernel.problem import language_of
 from tasks.cases import near_commands, orders
 from tasks.cases.near_commands import Near
 from tasks.channels import citizen, commands, privacy_commands
-from tasks.channels.citizen import Login, RequestRow, RequestView
+from tasks.channels.citizen import JoinedRow, JoinedView, Login, RequestRow, RequestView
 from tasks.channels.privacy_commands import Erasure, Export
 
 FOLLOW: dict[str, Any] = {"action": "request.follow"}
@@ -72,6 +72,23 @@ async def follow(
     """Follow one of my requests: its state in plain words, who handles it, when to expect it, and each public step."""
     scope.require_any(actor, "request.follow")
     return await commands.follow(request_id, actor, language_of(languages), now)
+
+
+@get("/citizen/joined", opt=FOLLOW, tags=TAGS)
+async def joined(actor: NamedDependency[Actor], languages: Languages = "", limit: Limit = 100) -> list[JoinedRow]:
+    """List the requests of others that I joined, the last joined first: what they are about and how they stand."""
+    return await commands.joined(actor, language_of(languages), limit)
+
+
+@get("/citizen/joined/{request_id:uuid}", opt=FOLLOW, tags=TAGS)
+async def follow_joined(
+    request_id: FromPath[UUID],
+    actor: NamedDependency[Actor],
+    now: NamedDependency[datetime],
+    languages: Languages = "",
+) -> JoinedView:
+    """Follow a request that I joined: the steps of organisations and what these say, no word of whoever reported it."""
+    return await commands.follow_joined(request_id, actor, language_of(languages), now)
 
 
 @get("/citizen/export", opt={"action": "personal.export"}, tags=TAGS)
@@ -143,6 +160,8 @@ routes: list[Any] = [
     submit,
     mine,
     follow,
+    joined,
+    follow_joined,
     export,
     erase,
     near,

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from app.kernel.crs import Place
 from app.kernel.problem import Text
 from tasks.cases.model import STATE_WORDS, State
 from tasks.cases.orders import Evidence
 from tasks.cases.report import Report, Reporter
-from tasks.cases.views import CaseDetail, CaseView, StepView
+from tasks.cases.views import CaseDetail, CaseView, JoinedCase, StepView
 
 SOURCE = "citizen"
 UNSORTED = "G001"
@@ -129,6 +130,20 @@ class RequestRow(Struct, frozen=True, kw_only=True):
     expected_by: datetime | None
 
 
+class JoinedRow(JoinedCase, frozen=True, kw_only=True):
+    """Somebody else's request that the citizen joined, with its state in plain words."""
+
+    state_text: str
+
+
+class JoinedView(JoinedRow, frozen=True, kw_only=True):
+    """How a request goes on that the citizen joined: the steps of organisations and what these say."""
+
+    organisation: str | None
+    closed_at: datetime | None
+    steps: tuple[PublicStep, ...]
+
+
 def as_report(request: Request, citizen: UUID) -> Report:
     """Return the report of a request."""
     return Report(
@@ -179,6 +194,19 @@ def view(case: CaseDetail, steps: Sequence[StepView], language: int, main: Main 
         steps=tuple(told),
         possible=tuple(sorted({each["command"] for each in case.allowed} & set(ORDERS))),
     )
+
+
+def joined_row(joined: JoinedCase, language: int) -> JoinedRow:
+    """Return the line of a request the citizen joined."""
+    row: dict[str, Any] = asdict(joined)
+    return JoinedRow(**row, state_text=STATES[State(joined.state)][language])
+
+
+def joined_view(joined: JoinedCase, case: CaseView, steps: Sequence[StepView], language: int) -> JoinedView:
+    """Return what somebody who joined sees of a case: what those see whose own request was merged into it."""
+    row: dict[str, Any] = asdict(joined_row(joined, language)) | {"expected_by": case.total_due or case.due_at}
+    told = [_step(each, language) for each in steps if each.type in MAIN_STEPS and _outward(each, case)]
+    return JoinedView(**row, organisation=case.lead_name, closed_at=case.closed_at, steps=tuple(told))
 
 
 def _outward(step: StepView, case: CaseView) -> bool:

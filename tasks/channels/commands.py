@@ -16,7 +16,7 @@ from tasks.cases.listing import Filter
 from tasks.cases.model import State
 from tasks.cases.orders import Order
 from tasks.channels import citizen, mini_program
-from tasks.channels.citizen import Request, RequestRow, RequestView
+from tasks.channels.citizen import JoinedRow, JoinedView, Request, RequestRow, RequestView
 from tasks.channels.mini_program import Endpoint
 
 _endpoint = Endpoint("", "", "")
@@ -87,6 +87,16 @@ async def mine(
         for row in rows
     ]
     return shown, queries.cursor_after(rows[-1], newest=True) if len(rows) == limit else None
+
+
+async def joined(actor: Actor, language: int, limit: int) -> list[JoinedRow]:
+    """Return up to `limit` requests of others that the citizen joined, the last joined first."""
+    return [citizen.joined_row(each, language) for each in await queries.joined(actor, limit)]
+
+
+async def follow_joined(case_id: UUID, actor: Actor, language: int, now: datetime) -> JoinedView:
+    """Return a request of somebody else that the citizen joined; CaseNotFound for any other."""
+    return citizen.joined_view(*await queries.joined_case(case_id, actor, now), language)
 
 
 async def order(case_id: UUID, order_: Order, actor: Actor, language: int, now: datetime) -> RequestView:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from app.kernel.clock import SHANGHAI
 from app.kernel.problem import Text
+from tasks.cases import publication
 from tasks.cases.catalogue import Item
 from tasks.cases.model import ENDED, State
 from tasks.cases.publication import PublishedCase, PublishedStep, PublishedWords
@@ -17,8 +18,6 @@ from tasks.channels.open311_attributes import Attribute, attributes
 SOURCE = "open311"
 TEXT_LIMIT = 4000
 """Characters of a description, as the specification allows."""
-PLACES = 3
-"""Decimals of a place before a clerk has looked: 0.001° is 96 m from west to east here, 111 m from south to north."""
 MEDIA = "\n图片 (media): "
 """Before the address of a picture at the end of a description, where staff find it."""
 
@@ -179,7 +178,7 @@ def request(case: PublishedCase, item: Item, agency: str | None, ours: bool, lan
 
 
 def _rounded(degrees: float | None, exact: bool) -> float | None:
-    return degrees if exact or degrees is None else round(degrees, PLACES)
+    return degrees if exact or degrees is None else publication.rounded(degrees)
 
 
 _ENDING = {"rejected", "closed", "closed_unrated", "withdrawn"}

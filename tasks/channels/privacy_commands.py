@@ -21,7 +21,7 @@ from app.kernel.problem import NotPermitted
 from media import erasure_commands as media
 from media import facts as media_facts
 from tasks.cases import privacy_commands as cases
-from tasks.cases.privacy_commands import Reported
+from tasks.cases.privacy_commands import Joined, Reported
 from tasks.channels import push_store
 from tasks.channels.events import CitizenErased
 
@@ -47,6 +47,7 @@ class Export(Struct, frozen=True, kw_only=True):
     exported_at: datetime
     citizen: CitizenData
     requests: tuple[Reported, ...]
+    joined: tuple[Joined, ...]
     photos: tuple[Photo, ...]
 
 
@@ -90,6 +91,7 @@ async def export(actor: Actor, now: datetime) -> Export:
         if actor.kind != "citizen" or citizen is None:
             raise NotPermitted(action="personal.export")
         requests = await cases.reported_by(actor.id)
+        joined = await cases.joined_by(actor.id)
         evidence = await media_facts.of([each.id for each in requests])
         await identity.log_own(actor, "personal.export", now)
     photos = [
@@ -98,7 +100,9 @@ async def export(actor: Actor, now: datetime) -> Export:
         for each in views
         if each.uploader == actor.id
     ]
-    return Export(exported_at=now, citizen=citizen, requests=tuple(requests), photos=tuple(photos))
+    return Export(
+        exported_at=now, citizen=citizen, requests=tuple(requests), joined=tuple(joined), photos=tuple(photos)
+    )
 
 
 async def erase(actor: Actor, now: datetime) -> Erasure:

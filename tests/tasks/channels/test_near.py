@@ -1,5 +1,6 @@
 """What a citizen sees of others' cases and joins, what they report for somebody else, and how often they may ask."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
@@ -19,6 +20,11 @@ from tests.tools import people
 from tests.tools.people import Person
 
 HERE = {"lon": 120.26541, "lat": 30.18463, "datum": "wgs84"}
+HANDLED = (
+    (stage.STATION_CLERK, o.Sign()),
+    (stage.STATION_CLERK, o.Submit(result="已劝离", evidence=(stage.photo(),))),
+    (stage.CENTRE_CLERK, o.Verify(passed=True)),
+)
 NEAR = "/v1/citizen/near?lon=120.2654&lat=30.1846"
 
 
@@ -101,6 +107,39 @@ async def test_who_joins_is_informed_and_tapping_twice_is_joining_once(district:
     assert await ids(http, li) == []
     assert (await http.get(path, headers=li.headers)).status_code == 404  # still nothing of the other's words
     assert (await http.post(f"{path}/join", json={}, headers=wang.headers)).status_code == 404  # one's own
+
+
+async def test_who_joined_follows_it_in_plain_words_without_any_of_its_reporter(district: str, http: httpx.AsyncClient):
+    await town.build()
+    wang, li, zhao = [await people.sign_in_citizen(district) for _ in range(3)]
+    first, other = await reported(http, wang, item="H008"), await reported(http, zhao, item="H008")
+    for case in (first, other):
+        await looked_at(district, case)
+    await http.post(f"/v1/citizen/requests/{other}/join", json={}, headers=li.headers)
+    path = f"/v1/citizen/joined/{other}"
+    [row] = (await http.get("/v1/citizen/joined", headers=li.headers)).json()
+    assert set(row) == {"id", "number", "item_name", "joined_at", "lon", "lat", "state", "state_text", "expected_by"}
+    assert (row["id"], row["lon"], row["lat"]) == (other, round(row["lon"], 3), round(row["lat"], 3))
+    now = clock.now()
+    words = o.Add(text="赵某的电话13800009999")
+    await cases.give(UUID(other), words, zhao.actor, now + timedelta(minutes=1))
+    await cases.give(UUID(other), o.Merge(into=UUID(first)), stage.CENTRE_CLERK, now + timedelta(minutes=2))
+    for n, (actor, order) in enumerate(HANDLED):
+        await cases.give(UUID(first), order, actor, now + timedelta(minutes=3 + n))
+    seen = (await http.get(path, headers=li.headers)).json()
+    [row] = (await http.get("/v1/citizen/joined", headers=li.headers)).json()
+    assert row["state"] == "calling_back"
+    assert seen["state_text"] == "已办理，请您评价"
+    assert [each["text"] for each in seen["steps"]][-2:] == ["办理完成", "核查"]
+    assert "已劝离" in str(seen)
+    assert not [said for said in ("13800009999", "赵某", "窗下") if said in str(seen)]
+    for who in (wang, zhao):  # of one's own, and of what one did not join, nothing is here
+        assert (await http.get(path, headers=who.headers)).status_code == 404
+        assert (await http.get("/v1/citizen/joined", headers=who.headers)).json() == []
+    exported = (await http.get("/v1/citizen/export", headers=li.headers)).json()
+    assert [each["id"] for each in exported["joined"]] == [other]
+    await http.post("/v1/citizen/erase", headers=li.headers)
+    assert not await db.fetch("select from case_reporter where reporter = $1", li.actor.id)
 
 
 async def test_a_request_for_somebody_else_keeps_their_contact_sealed_and_once(district: str, http: httpx.AsyncClient):
