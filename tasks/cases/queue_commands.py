@@ -54,16 +54,17 @@ class QueueCount(Struct, frozen=True, kw_only=True):
     more: bool
 
 
-async def queues(actor: Actor) -> list[Queue]:
-    """Return the actor's own queues and those of their organisations."""
+async def queues(actor: Actor, now: datetime) -> list[Queue]:
+    """Return the actor's own queues and those of their organisations, with what these took over of others."""
     reach = scope.require_any(actor, "queue.read")
     async with db.transaction(actor.district):
-        return await reading_store.queues(reach.person, sorted(reach.organisations))
+        mine = (await grid_facts.directory(now)).line_of_all(reach.organisations)
+        return await reading_store.queues(reach.person, sorted(mine))
 
 
-async def queue(queue_id: UUID, actor: Actor) -> Queue:
+async def queue(queue_id: UUID, actor: Actor, now: datetime) -> Queue:
     """Return one queue; QueueNotFound."""
-    found = next((each for each in await queues(actor) if each.id == queue_id), None)
+    found = next((each for each in await queues(actor, now) if each.id == queue_id), None)
     if found is None:
         raise QueueNotFound
     return found
@@ -73,7 +74,7 @@ async def counts(actor: Actor, now: datetime) -> list[QueueCount]:
     """Return how many cases the actor may see lie in each of their queues; one statement for all of them."""
     within = scope.require_any(actor, "case.read")
     async with db.transaction(actor.district):
-        mine = await queues(actor)
+        mine = await queues(actor, now)
         directory = await grid_facts.directory(now)
         found = await reading_store.count([each.filter for each in mine], within, directory, now, COUNTED)
     return [
@@ -112,7 +113,7 @@ async def change(queue_id: UUID, changed: ChangedQueue, actor: Actor, now: datet
     """Write a queue anew; QueueNotFound, StaleVersion, Invalid."""
     _check(changed.filter, now)
     async with db.transaction(actor.district):
-        held = await _held(queue_id, actor)
+        held = await _held(queue_id, actor, now)
         if changed.version is not None and changed.version != held.version:
             raise StaleVersion(version=held.version)
         after = replace(
@@ -127,18 +128,19 @@ async def change(queue_id: UUID, changed: ChangedQueue, actor: Actor, now: datet
     return after
 
 
-async def remove(queue_id: UUID, actor: Actor) -> None:
+async def remove(queue_id: UUID, actor: Actor, now: datetime) -> None:
     """Delete a queue; QueueNotFound."""
     async with db.transaction(actor.district):
-        await _held(queue_id, actor)
+        await _held(queue_id, actor, now)
         await reading_store.remove_queue(queue_id)
 
 
-async def _held(queue_id: UUID, actor: Actor) -> Queue:
+async def _held(queue_id: UUID, actor: Actor, now: datetime) -> Queue:
     """Lock a queue the actor may change."""
     reach = scope.require_any(actor, "queue.write")
+    mine = (await grid_facts.directory(now)).line_of_all(reach.organisations)
     held = await reading_store.lock_queue(queue_id)
-    if held is None or not (held.person == actor.id or held.organisation in reach.organisations):
+    if held is None or not (held.person == actor.id or held.organisation in mine):
         raise QueueNotFound
     return held
 

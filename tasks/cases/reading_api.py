@@ -49,10 +49,10 @@ Text = Annotated[str | None, QueryParameter(min_length=1, max_length=100)]
 
 
 @get("/cases/queues", opt=READ_QUEUES, tags=["queues"])
-async def queues(actor: NamedDependency[Actor]) -> list[Queue]:
+async def queues(actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> list[Queue]:
     """List the saved queues of your organisations and your own, in their order."""
     scope.require_any(actor, "queue.read")
-    return await queue_commands.queues(actor)
+    return await queue_commands.queues(actor, now)
 
 
 @get("/cases/queues/counts", opt=READ_QUEUES, tags=["queues"])
@@ -70,10 +70,10 @@ async def add_queue(data: JSONBody[NewQueue], actor: NamedDependency[Actor], now
 
 
 @get("/cases/queues/{queue_id:uuid}", opt=READ_QUEUES | {"versioned": True}, tags=["queues"])
-async def queue(queue_id: FromPath[UUID], actor: NamedDependency[Actor]) -> Queue:
+async def queue(queue_id: FromPath[UUID], actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> Queue:
     """Show a queue."""
     scope.require_any(actor, "queue.read")
-    return await queue_commands.queue(queue_id, actor)
+    return await queue_commands.queue(queue_id, actor, now)
 
 
 @put("/cases/queues/{queue_id:uuid}", opt=WRITE_QUEUES | VERSIONED, tags=["queues"])
@@ -89,10 +89,10 @@ async def change_queue(
 
 
 @delete("/cases/queues/{queue_id:uuid}", opt=WRITE_QUEUES, tags=["queues"])
-async def remove_queue(queue_id: FromPath[UUID], actor: NamedDependency[Actor]) -> None:
+async def remove_queue(queue_id: FromPath[UUID], actor: NamedDependency[Actor], now: NamedDependency[datetime]) -> None:
     """Throw a queue away; its cases are not touched."""
     scope.require_any(actor, "queue.write")
-    await queue_commands.remove(queue_id, actor)
+    await queue_commands.remove(queue_id, actor, now)
 
 
 # ---- claims
@@ -167,10 +167,12 @@ async def change_template(
 
 
 @delete("/reply-templates/{template_id:uuid}", opt=WRITE_TEMPLATES, tags=["reply templates"])
-async def remove_template(template_id: FromPath[UUID], actor: NamedDependency[Actor]) -> None:
+async def remove_template(
+    template_id: FromPath[UUID], actor: NamedDependency[Actor], now: NamedDependency[datetime]
+) -> None:
     """Throw a reply template away."""
     scope.require_any(actor, reply_commands.MANAGE)
-    await reply_commands.remove(template_id, actor)
+    await reply_commands.remove(template_id, actor, now)
 
 
 @get("/cases/{case_id:uuid}/replies/{template_id:uuid}", opt=READ_TEMPLATES, tags=["reply templates"])

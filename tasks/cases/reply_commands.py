@@ -43,12 +43,13 @@ class ChangedTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 async def _readable(actor: Actor, now: datetime) -> list[UUID]:
-    """Return the organisations whose templates the actor uses: their own and those above, or all."""
+    """Return the organisations whose templates the actor uses: their own, what these took over, and those above."""
     reach = scope.require_any(actor, READ)
     directory = await grid_facts.directory(now)
     if reach.everything:
         return sorted(directory.by_id)
-    return sorted({up for each in reach.organisations for up in directory.ancestors(each)})
+    own = directory.line_of_all(reach.organisations)
+    return sorted(directory.line_of_all(up for each in own for up in directory.ancestors(each)))
 
 
 async def templates(item: str | None, actor: Actor, now: datetime) -> list[Template]:
@@ -100,11 +101,12 @@ async def _check(said: NewTemplate | ChangedTemplate) -> None:
         raise invalid("item", "目录中没有这个事项", "no such item in the catalogue")
 
 
-async def _held(template_id: UUID, actor: Actor) -> Template:
+async def _held(template_id: UUID, actor: Actor, now: datetime) -> Template:
     """Lock a template the actor may change."""
     reach = scope.require_any(actor, MANAGE)
+    mine = (await grid_facts.directory(now)).line_of_all(reach.organisations)
     held = await reading_store.template(template_id, lock=True)
-    if held is None or not (reach.everything or held.organisation in reach.organisations):
+    if held is None or not (reach.everything or held.organisation in mine):
         raise ReplyTemplateNotFound
     return held
 
@@ -112,7 +114,7 @@ async def _held(template_id: UUID, actor: Actor) -> Template:
 async def change(template_id: UUID, changed: ChangedTemplate, actor: Actor, now: datetime) -> Template:
     """Write a template anew; ReplyTemplateNotFound, StaleVersion, Invalid."""
     async with db.transaction(actor.district):
-        held = await _held(template_id, actor)
+        held = await _held(template_id, actor, now)
         if changed.version is not None and changed.version != held.version:
             raise StaleVersion(version=held.version)
         await _check(changed)
@@ -129,10 +131,10 @@ async def change(template_id: UUID, changed: ChangedTemplate, actor: Actor, now:
     return after
 
 
-async def remove(template_id: UUID, actor: Actor) -> None:
+async def remove(template_id: UUID, actor: Actor, now: datetime) -> None:
     """Delete a template; ReplyTemplateNotFound."""
     async with db.transaction(actor.district):
-        await _held(template_id, actor)
+        await _held(template_id, actor, now)
         await reading_store.remove_template(template_id)
 
 

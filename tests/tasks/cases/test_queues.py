@@ -23,7 +23,7 @@ async def kept(name: str, actor: Actor, organisation: UUID | None = None, positi
 
 
 async def names(actor: Actor) -> list[str]:
-    return [each.name for each in await queue_commands.queues(actor)]
+    return [each.name for each in await queue_commands.queues(actor, NOW)]
 
 
 async def test_a_clerk_sees_their_own_queues_and_their_organisations_in_order(place: str):
@@ -42,7 +42,7 @@ async def test_a_queue_of_others_is_neither_changed_nor_thrown_away(place: str, 
     with pytest.raises(QueueNotFound):
         await queue_commands.change(queue.id, ChangedQueue(name="x"), actor, NOW)
     with pytest.raises(QueueNotFound):
-        await queue_commands.remove(queue.id, actor)
+        await queue_commands.remove(queue.id, actor, NOW)
     assert await names(stage.TOWN_CLERK) == ["desk"]
 
 
@@ -61,13 +61,13 @@ async def test_a_queue_is_changed_by_the_version_that_was_read_and_thrown_away(p
         queue.id, ChangedQueue(name="new", filter=Filter(item="H008"), version=1), stage.TOWN_CLERK, NOW
     )
     assert (changed.name, changed.filter, changed.version) == ("new", Filter(item="H008"), 2)
-    assert await queue_commands.queue(queue.id, stage.TOWN_CLERK) == changed
+    assert await queue_commands.queue(queue.id, stage.TOWN_CLERK, NOW) == changed
     with pytest.raises(StaleVersion):
         await queue_commands.change(queue.id, ChangedQueue(name="late", version=1), stage.TOWN_CLERK, NOW)
-    await queue_commands.remove(queue.id, stage.TOWN_CLERK)
+    await queue_commands.remove(queue.id, stage.TOWN_CLERK, NOW)
     assert await names(stage.TOWN_CLERK) == []
     with pytest.raises(QueueNotFound):
-        await queue_commands.queue(queue.id, stage.TOWN_CLERK)
+        await queue_commands.queue(queue.id, stage.TOWN_CLERK, NOW)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ async def test_all_queues_are_counted_in_one_call_within_what_the_clerk_sees(pla
             await queue_commands.add(new, actor, NOW)
         found = await queue_commands.counts(actor, later)
         assert [each.cases for each in found] == expected
-        assert [each.queue for each in found] == [each.id for each in await queue_commands.queues(actor)]
+        assert [each.queue for each in found] == [each.id for each in await queue_commands.queues(actor, NOW)]
 
 
 async def test_counting_stops_at_a_limit_and_says_so(place: str, monkeypatch: pytest.MonkeyPatch):

@@ -102,7 +102,7 @@ async def test_a_template_is_changed_and_thrown_away_by_its_own_organisation(pla
         with pytest.raises(ReplyTemplateNotFound):
             await reply_commands.change(made.id, ChangedTemplate(title="x", body="y"), actor, NOW)
         with pytest.raises(ReplyTemplateNotFound):
-            await reply_commands.remove(made.id, actor)
+            await reply_commands.remove(made.id, actor, NOW)
     changed = await reply_commands.change(
         made.id, ChangedTemplate(title="新", body="{number}", version=1), stage.TOWN_CLERK, NOW
     )
@@ -110,7 +110,7 @@ async def test_a_template_is_changed_and_thrown_away_by_its_own_organisation(pla
     with pytest.raises(StaleVersion):
         await reply_commands.change(made.id, ChangedTemplate(title="x", body="y", version=1), stage.TOWN_CLERK, NOW)
     assert await reply_commands.template(made.id, stage.STATION_CLERK, NOW) == changed
-    await reply_commands.remove(made.id, stage.TOWN_CLERK)
+    await reply_commands.remove(made.id, stage.TOWN_CLERK, NOW)
     with pytest.raises(ReplyTemplateNotFound):
         await reply_commands.template(made.id, stage.TOWN_CLERK, NOW)
 

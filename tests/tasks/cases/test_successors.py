@@ -10,7 +10,7 @@ from app.kernel import db
 from grid import commands as grid
 from grid.commands import EndOrganisation
 from grid.organisations import Directory
-from tasks.cases import climbing, queries, supervision
+from tasks.cases import climbing, queries, queue_commands, reply_commands, supervision
 from tasks.cases import orders as o
 from tasks.cases.climbing import Climbed
 from tasks.cases.effects import decide
@@ -18,6 +18,8 @@ from tasks.cases.escalation import WHOM
 from tasks.cases.listing import Filter
 from tasks.cases.model import LegKind, LegState, Part, State
 from tasks.cases.problems import CaseNotFound, TransitionRefused
+from tasks.cases.queue_commands import ChangedQueue, NewQueue
+from tasks.cases.reply_commands import NewTemplate
 from tests.tasks.cases import stage
 from tests.tasks.cases.steps import NOW, opened, play
 
@@ -123,6 +125,22 @@ def test_the_desk_of_today_is_reminded_of_verifying():
         s = stage.situation(case, stage.leg(case, stage.TEAM, LegState.SUBMITTED), actor=stage.SYSTEM, directory=heirs)
         woken = climbing.wake(Climbed(s=replace(s, now=NOW + timedelta(hours=1))), heirs)
         assert [each.recipients for each in woken.told] == [(told, stage.CENTRE)]
+
+
+async def test_queues_and_reply_templates_of_a_desk_that_was_renamed_are_its_successors(place: str):
+    queue = await queue_commands.add(NewQueue(name="台", organisation=stage.TOWN_CENTRE), stage.TOWN_CLERK, NOW)
+    template = NewTemplate(title="复", body="{number}", organisation=stage.TOWN_CENTRE)
+    made = await reply_commands.add(template, stage.TOWN_CLERK, NOW)
+    heir, later = stage.OTHER_TOWN_CLERK, NOW + timedelta(minutes=1)
+    assert (await queue_commands.queues(heir, later), await reply_commands.templates(None, heir, later)) == ([], [])
+    end = EndOrganisation(successor=stage.OTHER_TOWN)
+    await grid.end_organisation(stage.TOWN_CENTRE, end, stage.SYSTEM, NOW)
+    assert [each.id for each in await queue_commands.queues(heir, later)] == [queue.id]
+    assert [each.id for each in await reply_commands.templates(None, heir, later)] == [made.id]
+    changed = await queue_commands.change(queue.id, ChangedQueue(name="新台"), heir, later)
+    assert (await queue_commands.queue(queue.id, heir, later)) == changed
+    await reply_commands.remove(made.id, heir, later)
+    assert await reply_commands.templates(None, heir, later) == []
 
 
 async def test_members_of_the_successor_find_the_case_in_their_list_and_on_their_phones(place: str):
