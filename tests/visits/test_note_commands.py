@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from app.kernel import db
@@ -11,10 +12,11 @@ from app.kernel.ids import new_id
 from app.kernel.problem import NotPermitted
 from tests.tools import people
 from tests.visits import stage
-from tests.visits.stage import DISTRICT, EVENING, Stage
+from tests.visits.stage import DISTRICT, EVENING, LATER, Stage
 from visits import note_commands
 from visits.note_commands import NewNote
 from visits.problems import NoteIdTaken, SquadNotFound
+from visits.sync import commands as sync
 
 WORDS = NewNote(text=" 3幢停电，明晚再去（演示） ", hours=24)
 
@@ -68,3 +70,13 @@ async def test_only_members_of_a_squad_and_those_above_it_read_and_write(on: Sta
     department = await people.sign_in(DISTRICT, Role.DEPARTMENT, on.team)
     with pytest.raises(NotPermitted):
         await note_commands.notes(on.squad, department.actor, EVENING)
+
+
+async def test_a_note_written_without_a_network_comes_with_the_next_push(on: Stage) -> None:
+    note = new_id()
+    body = {"squad": str(on.squad), "text": "3幢停电（演示）", "hours": 24}
+    push = stage.push(on, stage.op("note.write", body, note), stage.op("note.write", body | {"squad": str(on.team)}))
+    answer = await sync.push(push, on.worker.actor, LATER)
+    assert [msgspec.json.decode(raw)["verdict"] for raw in answer.verdicts] == ["applied", "rejected"]
+    [kept] = await note_commands.notes(on.squad, on.leader.actor, LATER)
+    assert (kept.id, kept.author) == (note, on.worker.actor.id)

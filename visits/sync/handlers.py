@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
@@ -16,7 +17,8 @@ from tasks.cases import intake
 from tasks.cases.model import Severity
 from tasks.cases.orders import Add, Arrive, Attend, Order, Record, Reply, Return, SetHandler, Sign, Submit, name_of
 from tasks.cases.report import Report, Reporter
-from visits import demands, visit, visit_commands
+from visits import demands, note_commands, visit, visit_commands
+from visits.note_commands import NewNote
 from visits.sync import household_commands
 from visits.sync.store import Origin
 from visits.sync.verdict import Effect, Op, Ruling
@@ -95,6 +97,20 @@ async def report_case(op: Op, context: Context) -> Effect:
     return Effect(version=case.version, flags=when.flags, result=result)
 
 
+class SquadNote(NewNote, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A note to the next shift, and of which squad."""
+
+    squad: UUID
+
+
+async def write_note(op: Op, context: Context) -> Effect:
+    """`note.write`: a note to the squad's next shift; its id is the op's entity."""
+    said = msgspec.convert(op.body, SquadNote)
+    new = NewNote(text=said.text, hours=said.hours, id=op.entity_id)
+    await note_commands.write(said.squad, new, context.actor, context.origin.received_at)
+    return Effect(version=1, flags=context.when.flags)
+
+
 OFFLINE: dict[str, type[Order]] = {
     name_of(order): order for order in (Sign, Return, Record, Arrive, Attend, Submit, SetHandler, Reply, Add)
 }
@@ -122,6 +138,7 @@ async def command_case(op: Op, context: Context) -> Effect:
 HANDLERS: dict[str, Handler] = {
     "visit.record": record_visit,
     "household.amend": amend_household,
+    "note.write": write_note,
     "case.report": report_case,
     "case.command": command_case,
 }
