@@ -10,6 +10,8 @@ from app.kernel.problem import FieldError, Text
 
 LARGEST = 20_000
 """A schema is at most so many bytes."""
+UNFOLDED = 10_000
+"""With every reference put in its place it is at most so many parts: they double where each names the next twice."""
 _KIND = jsonschema_rs.ValidationErrorKind
 _REASONS: tuple[tuple[Any, str], ...] = (
     (_KIND.Required, "必须填写"),
@@ -43,6 +45,37 @@ def _references(schema: Any) -> list[str]:
     return own + [each for part in known.values() for each in _references(part)]
 
 
+def _unfolded(schema: Any, targets: dict[str, Any], known: dict[str, int]) -> int:
+    """Return how many parts a schema has with its references in place; what leads back to itself counts once."""
+    if isinstance(schema, list):
+        return sum(_unfolded(each, targets, known) for each in cast("list[Any]", schema))
+    if not isinstance(schema, dict):
+        return 0
+    count = 1
+    for key, value in cast("dict[str, Any]", schema).items():
+        if key in ("$ref", "$dynamicRef") and isinstance(value, str):
+            if value not in known:
+                known[value] = 1
+                known[value] = _unfolded(targets.get(value), targets, known)
+            count += known[value]
+        else:
+            count += _unfolded(value, targets, known)
+    return count
+
+
+def _targets(schema: Any, pointer: str = "#") -> dict[str, Any]:
+    """Return what references may name, by JSON pointer (RFC 6901) and by anchor."""
+    found = {pointer: schema}
+    parts = enumerate(cast("list[Any]", schema)) if isinstance(schema, list) else ()
+    if isinstance(schema, dict):
+        known = cast("dict[str, Any]", schema)
+        found |= {f"#{known[key]}": known for key in ("$anchor", "$dynamicAnchor") if isinstance(known.get(key), str)}
+        parts = known.items()
+    for key, part in parts:
+        found |= _targets(part, f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}")
+    return found
+
+
 @lru_cache(maxsize=512)
 def _validator(schema: bytes) -> Any:
     # Linear-time patterns: a schema is typed by a clerk and run on what strangers send
@@ -57,13 +90,22 @@ def _compiled(schema: dict[str, Any]) -> Any:
 
 
 def check_schema(schema: dict[str, Any]) -> None:
-    """Refuse what is no JSON Schema of an object, or leads elsewhere; SchemaError."""
+    """Refuse what is no JSON Schema of an object, leads elsewhere or is too much to check against; SchemaError."""
+    try:
+        _check_schema(schema)
+    except RecursionError:
+        raise SchemaError("属性结构嵌套过深 / the schema is nested too deeply") from None
+
+
+def _check_schema(schema: dict[str, Any]) -> None:
     if len(msgspec.json.encode(schema)) > LARGEST:
         raise SchemaError("属性结构过大 / the schema is too large")
     if schema.get("type") != "object":
         raise SchemaError('属性结构须为对象（"type": "object"） / the schema must be of an object')
     if any(not each.startswith("#") for each in _references(schema) if "json-schema.org" not in each):
         raise SchemaError("属性结构不得引用外部地址 / the schema refers to something outside itself")
+    if _unfolded(schema, _targets(schema), {}) > UNFOLDED:
+        raise SchemaError("属性结构的引用展开后过大 / the references of the schema unfold to too much")
     try:
         _compiled(schema)
     except (ValueError, jsonschema_rs.ReferencingError) as error:

@@ -51,7 +51,10 @@ def _stages(text: str) -> tuple[Stage, ...]:
 
 
 def _schema(text: str) -> dict[str, Any]:
-    return msgspec.json.decode(text, type=dict[str, Any])
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except RecursionError:
+        raise ValueError("属性结构嵌套过深 / the schema is nested too deeply") from None
 
 
 _READERS: dict[str, Any] = {

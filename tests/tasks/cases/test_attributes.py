@@ -67,6 +67,30 @@ def test_a_schema_that_cannot_be_used_or_leads_elsewhere_is_refused(schema: dict
     assert " / " in str(refused.value)
 
 
+def doubling(levels: int, reference: str, anchor: str | None = None) -> dict[str, Any]:
+    """Each part names the next one twice."""
+    parts: dict[str, Any] = {
+        f"a{n}": {"allOf": [{"$ref": reference.format(n + 1)}] * 2} | ({anchor: f"a{n}"} if anchor else {})
+        for n in range(levels)
+    }
+    parts[f"a{levels}"] = {"type": "object"} | ({anchor: f"a{levels}"} if anchor else {})
+    return {"type": "object", "$defs": parts, "$ref": reference.format(0)}
+
+
+@pytest.mark.parametrize(("reference", "anchor"), [("#/$defs/a{}", None), ("#a{}", "$anchor")])
+def test_a_schema_that_doubles_with_every_level_is_refused_before_it_is_run(reference: str, anchor: str | None):
+    attributes.check_schema(doubling(5, reference, anchor))
+    with pytest.raises(SchemaError, match="unfold"):
+        attributes.check_schema(doubling(60, reference, anchor))
+
+
+def test_a_schema_that_names_itself_is_taken():
+    tree = {"type": "object", "properties": {"name": {"type": "string"}, "below": {"$ref": "#"}}}
+    attributes.check_schema(tree)
+    assert attributes.faults(tree, {"below": {"below": {"name": "丙"}}}) == []
+    assert [each.field for each in attributes.faults(tree, {"below": {"name": 3}})] == ["attributes.below.name"]
+
+
 def test_a_pattern_that_explodes_elsewhere_takes_linear_time_here():
     schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}}
     attributes.check_schema(schema)

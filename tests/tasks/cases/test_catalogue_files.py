@@ -128,6 +128,8 @@ BAD_CELLS = [
     ("ladder", "handle"),
     ("attribute_schema", "{"),
     ("attribute_schema", '{"type": "array"}'),
+    ("attribute_schema", '{"type": "object", "properties": ' + '{"a": ' * 900 + "{}" + "}" * 901),
+    ("attribute_schema", '{"type": "object", "properties": ' + '{"a": ' * 2500 + "{}" + "}" * 2501),
     ("attribute_schema", '{"type": "object", "properties": {"a": {"$ref": "http://example.org/x"}}}'),
     ("attribute_schema", '{"type": "object", "properties": {"a": {"type": "nothing"}}}'),
 ]
