@@ -22,6 +22,7 @@ APPEND_ONLY = (
     "routing_rules",
     "sensing_rule_version",
     "score_period_event",
+    "visit_rules",
 )
 """Tables the application reads and adds to, and never changes. A row that goes with time (`access_log`) is not here."""
 
