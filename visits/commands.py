@@ -224,7 +224,7 @@ async def import_households(
 
 
 async def _take(rows: Sequence[ImportRow], actor: Actor, now: datetime) -> None:
-    sealed = {row.id: cipher.seal(row.contact) for row in rows if row.contact and row.consent is Consent.GIVEN}
+    sealed = {row.id: seal for row in rows if (seal := _sealed(row.contact, row.consent)) is not None}
     try:
         await store.copy_households(rows, sealed, now)
     except UniqueViolationError as raced:

@@ -51,6 +51,12 @@ async def test_good_rows_are_taken_with_their_cell_and_a_sealed_contact(district
     assert "1380000" not in str(told)
 
 
+async def test_a_contact_is_kept_as_in_a_single_registration_unless_consent_was_refused(district: str) -> None:
+    await places.settle()
+    await take(row(1), row(2, consent="unknown"), row(3, consent="refused"), row(4, contact=""))
+    assert [home["contact"] is not None for home in await kept()] == [True, True, False, False]
+
+
 async def test_bad_rows_are_listed_by_line_and_the_good_ones_taken(district: str) -> None:
     await places.settle()
     report = await take(row(1), row(2, lat=31.9), row(3, village="330109099099"), row(4, lat="x"), row(1), row(5))
