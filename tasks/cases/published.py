@@ -118,3 +118,22 @@ async def added(case_id: UUID) -> list[PublishedWords]:
         case_id,
     )
     return [PublishedWords(**dict(row)) for row in rows]
+
+
+async def hold(case_id: UUID) -> None:
+    """Let nobody else change a case until the caller's transaction ends."""
+    await db.execute("select from cases where id = $1 for update", case_id)
+
+
+async def said_since(case_id: UUID, actor: UUID, text: str, since: datetime) -> PublishedWords | None:
+    """Return what an actor added to a case after a moment in the same words, if anything; the newest."""
+    row = await db.fetchrow(
+        "select e.seq, e.at, t.text from case_event e join case_text t on t.event = e.id where e.case_id = $1"
+        " and e.actor = $2 and e.type = 'added_to' and t.field = 'text' and t.text = $3 and e.at > $4"
+        " order by e.seq desc limit 1",
+        case_id,
+        actor,
+        text,
+        since,
+    )
+    return None if row is None else PublishedWords(**dict(row))

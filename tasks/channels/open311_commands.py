@@ -246,7 +246,10 @@ def _reason(fault: FieldError) -> Text:
 
 
 async def comment(number: str, text: str, actor: Actor, now: datetime) -> Comment:
-    """Add to a request that this key sent; Refused (404 for any other, 400 when it takes no more)."""
+    """Add to a request that this key sent; Refused (404 for any other, 400 when it takes no more).
+
+    The same words again within ten minutes, also at the same moment, are the one comment: a client that got no answer.
+    """
     if not text.strip():
         raise Refused(400, ("description：缺少必填项", "description: is required"))
     if len(text) > LONGEST_COMMENT:
@@ -256,6 +259,9 @@ async def comment(number: str, text: str, actor: Actor, now: datetime) -> Commen
         found = None if "\x00" in number else await published.id_of(number)
         if found is None or not await open311_store.sent_by(actor.id, found):
             raise Refused(404, NOT_FOUND)
+        await published.hold(found)
+        if (said := await published.said_since(found, actor.id, text, now - TWIN)) is not None:
+            return _comment(number, said.seq, said.at, text)
         # the key is the reporter of this one case, and reads no other
         speaker = structs.replace(actor, scopes=frozenset({"case.read"}))
         try:
@@ -264,4 +270,8 @@ async def comment(number: str, text: str, actor: Actor, now: datetime) -> Commen
             reasons = map(_reason, error.errors) if isinstance(error, Invalid) else [error.detail or error.title]
             raise Refused(400, *reasons) from error
         seq = await published.last_step(view.id)
-    return Comment(comment_id=f"{number}-{seq}", service_request_id=number, datetime=open311.w3(now), description=text)
+    return _comment(number, seq, now, text)
+
+
+def _comment(number: str, seq: int, at: datetime, text: str) -> Comment:
+    return Comment(comment_id=f"{number}-{seq}", service_request_id=number, datetime=open311.w3(at), description=text)

@@ -29,6 +29,7 @@ from tests.tasks.channels.open311 import (
     read,
     send,
 )
+from tests.tools.databases import as_owner
 
 
 @pytest.fixture(autouse=True)
@@ -296,3 +297,22 @@ async def test_the_sender_adds_and_strangers_read_it_after_the_staff(
     for n in range(2):
         await http.post(url, data={"api_key": key, "description": f"没人看过的话 {n}（演示）"})
     assert len((await http.get(url)).json()) == 1
+
+
+async def test_the_same_comment_again_is_one_also_at_the_same_moment(
+    place: str, http: httpx.AsyncClient, key: str
+) -> None:
+    number = await send(http, key)
+    url = f"{BASE}/requests/{number}/comments.json"
+    said = {"api_key": key, "description": "还在漏（演示）"}
+    first, again = [(await http.post(url, data=said)).json()[0] for _ in range(2)]
+    assert first == again
+    other = (await http.post(url, data=said | {"description": "水更大了（演示）"})).json()[0]
+    assert other["comment_id"] != first["comment_id"]
+    await as_owner(
+        "alter table case_event disable trigger user",
+        "update case_event set at = at - interval '11 minutes' where type = 'added_to'",
+        "alter table case_event enable trigger user",
+    )
+    later = (await http.post(url, data=said)).json()[0]
+    assert later["comment_id"] not in {first["comment_id"], other["comment_id"]}
